@@ -1,0 +1,218 @@
+package migrate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/iotferry/iotferry/iot"
+)
+
+// entryChunk bounds how many devices one entry of a look or a round names, so that lines stay readable and
+// memory bounded.
+const entryChunk = 1000
+
+// execution does one task. It reads and writes the platform, and tells what it saw by emitting entries. It
+// never retries and never decides.
+type execution struct {
+	r    *Runner
+	task Task
+	emit func(...Entry)
+}
+
+func (x execution) run(ctx context.Context) {
+	switch x.task.Kind {
+	case TaskGate:
+		x.gate(ctx)
+	case TaskConsole:
+		x.console(ctx)
+	case TaskDo:
+		x.do(ctx)
+	case TaskUndo:
+		x.undo(ctx)
+	case TaskBefore:
+		x.before(ctx)
+	case TaskMove:
+		x.move(ctx)
+	case TaskLook:
+		x.look(ctx)
+	case TaskVerify:
+		x.verify(ctx)
+	case TaskLookBack:
+		x.lookBack(ctx)
+	case TaskHome:
+		x.home(ctx)
+	}
+}
+
+func (x execution) lane() *LanePlan { return &x.r.config.Plan.Lanes[x.task.Lane] }
+
+func (x execution) stage() Stage { return x.r.stages[x.task.Lane][x.task.Stage] }
+
+// here returns an entry about the task's stage and wave.
+func (x execution) here(kind EntryKind) Entry {
+	e := Entry{Kind: kind, Wave: x.task.Wave + 1}
+	if x.task.Stage >= 0 {
+		e.Stage = x.lane().Stages[x.task.Stage].Name
+	}
+	return e
+}
+
+func (x execution) gate(ctx context.Context) {
+	gate := x.task.Gate
+	gate.Campaign = x.r.config.Campaign
+	d, err := x.r.config.Approver.Approve(ctx, gate)
+	if err == nil && d.Kind != Approve && d.Kind != Refuse {
+		err = fmt.Errorf("the approver answered %q, not %q or %q", d.Kind, Approve, Refuse)
+	}
+	if err == nil && d.By == "" {
+		err = errors.New("the approver did not say who decided: By is empty")
+	}
+	if err != nil {
+		e := x.here(EntryGate)
+		e.Error = err.Error()
+		x.emit(e)
+		return
+	}
+	d.Lane, d.Stage, d.Wave = gate.Lane, gate.Stage, 0
+	x.emit(Entry{Kind: EntryDecision, Decision: &d})
+}
+
+func (x execution) console(ctx context.Context) {
+	e := x.here(EntryPerformed)
+	e.Console = x.task.Console
+	if err := x.r.config.Operator.Perform(ctx, x.consoleTask()); err != nil {
+		e.Error = err.Error()
+	}
+	x.emit(e)
+}
+
+// consoleTask lists the products with their devices: sub-device products first, the gateway product last.
+func (x execution) consoleTask() ConsoleTask {
+	lane := x.lane().Lane
+	t := ConsoleTask{
+		Campaign: x.r.config.Campaign, Lane: lane.ID, Stage: x.here("").Stage, Wave: x.task.Wave + 1,
+		Kind: x.task.Console, Target: lane.Target,
+	}
+	names := make(map[string][]string)
+	for _, d := range x.task.Devices {
+		names[d.ID.ProductKey] = append(names[d.ID.ProductKey], d.ID.DeviceName)
+	}
+	for _, gateways := range []bool{false, true} {
+		for _, p := range lane.Products {
+			listed := len(names[p.Key]) > 0 || !t.Kind.Moves()
+			if (p.NodeType == iot.Gateway) == gateways && listed {
+				t.Products = append(t.Products, ConsoleProduct{ProductKey: p.Key, DeviceNames: names[p.Key]})
+			}
+		}
+	}
+	return t
+}
+
+func (x execution) env() *Env {
+	return &Env{
+		Campaign: x.r.config.Campaign, Lane: x.lane().Lane, Stage: x.here("").Stage,
+		Platform: x.r.config.Platform, Clock: x.r.config.Clock,
+	}
+}
+
+func (x execution) do(ctx context.Context) {
+	e := x.here(EntryDone)
+	if err := x.stage().Do(ctx, x.env()); err != nil {
+		e.Error = err.Error()
+		e.Retry = errors.Is(err, iot.Transient) || errors.Is(err, iot.Throttled)
+	}
+	x.emit(e)
+}
+
+func (x execution) undo(ctx context.Context) {
+	e := x.here(EntryUndone)
+	e.Wave = 0
+	if undo := x.stage().Undo; undo != nil {
+		if err := undo(ctx, x.env()); err != nil {
+			e.Error = err.Error()
+		}
+	}
+	x.emit(e)
+}
+
+func (x execution) move(ctx context.Context) {
+	e := x.here(EntryOutcome)
+	e.Call, e.Product = x.task.CallNumber, x.task.Call.ProductKey
+	results, err := x.r.config.Platform.Mover.Move(ctx, x.task.Call.ProductKey, x.task.Call.Names)
+	switch kind := iot.KindOf(err); {
+	case err == nil:
+		x.readResults(&e, results)
+	case ctx.Err() != nil || kind == iot.UnknownOutcome || kind == iot.Unclassified:
+		// An error that nobody classified does not say that nothing happened.
+		e.Unknown = callDevices(x.task.Call)
+		e.Note = err.Error()
+	default:
+		e.Error = err.Error()
+		e.Retry = kind == iot.Throttled || kind == iot.Transient
+	}
+	x.emit(e)
+}
+
+// readResults believes nothing that the answer does not say: a device that it does not name is unknown.
+func (x execution) readResults(e *Entry, results []iot.MoveResult) {
+	byName := make(map[string]iot.MoveResult, len(results))
+	for _, result := range results {
+		byName[result.DeviceName] = result
+	}
+	for _, id := range callDevices(x.task.Call) {
+		switch result, ok := byName[id.DeviceName]; {
+		case !ok:
+			e.Unknown = append(e.Unknown, id)
+		case !result.Accepted:
+			e.Refused = append(e.Refused, Failure{Device: id, Evidence: Evidence{
+				Source: "answer of BatchGrayMigrationDevice", At: x.r.config.Clock.Now(),
+				Seen: fmt.Sprintf("refused with code %d: %q", result.Code, result.Message),
+			}})
+		}
+	}
+}
+
+// home compares the topology of the families that were returned with the plan.
+func (x execution) home(ctx context.Context) {
+	e := x.here(EntryHome)
+	e.Wave = 0
+	last := -1
+	for _, d := range x.task.Devices {
+		if d.Family == last {
+			continue
+		}
+		last = d.Family
+		if err := x.familyIsHome(ctx, d.Family); err != nil {
+			e.Error = err.Error()
+			break
+		}
+	}
+	x.emit(e)
+}
+
+func (x execution) familyIsHome(ctx context.Context, f int) error {
+	family := x.lane().Families[f]
+	if family.Gateway.IsZero() {
+		return nil
+	}
+	want := make(map[iot.DeviceID]bool, family.Len())
+	for _, id := range family.Devices[:family.Len()-1] {
+		want[id] = true
+	}
+	for id, err := range x.r.config.Platform.Source.Children(ctx, family.Gateway) {
+		if err != nil {
+			return fmt.Errorf("topology of gateway %s: %w", family.Gateway, err)
+		}
+		if !want[id] {
+			return fmt.Errorf("topology of gateway %s: it has sub-device %s, which was not in the plan", family.Gateway, id)
+		}
+		delete(want, id)
+	}
+	for _, id := range family.Devices {
+		if want[id] {
+			return fmt.Errorf("topology of gateway %s: sub-device %s is missing", family.Gateway, id)
+		}
+	}
+	return nil
+}

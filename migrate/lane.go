@@ -1,0 +1,301 @@
+package migrate
+
+import (
+	"time"
+
+	"github.com/iotferry/iotferry/iot"
+	"github.com/iotferry/iotferry/topology"
+)
+
+// phase is where a lane is within its current stage.
+type phase uint8
+
+const (
+	phaseIdle      phase = iota // the stage has not started
+	phaseGate                   // a person has to approve
+	phaseAct                    // console task without devices, or own code
+	phaseWave                   // between two waves
+	phaseMoving                 // the wave's calls, or its console task
+	phaseArriving               // looking at both instances
+	phaseVerifying              // verification rounds of the wave
+	phaseCheck                  // wait, then verification rounds over all devices moved before
+	phaseFinished               // all stages are
+)
+
+const (
+	maxAttempts = 3  // a device is in at most so many calls: after that, it failed
+	maxTries    = 15 // tries in a row that reach nothing, about ten minutes: after that, the lane halts
+)
+
+// lane is the state of one lane: what its entries have made of its plan.
+type lane struct {
+	plan      *LanePlan
+	limits    Limits
+	deadlines Deadlines
+	nodes     map[string]iot.NodeType
+
+	first  []int32 // first[f] is the index of family f's first device; one more at the end
+	family []int32 // family[i] is the family of device i
+	dev    []device
+	index  map[iot.DeviceID]int32 // of all devices, or of the current wave
+	whole  bool                   // index holds all devices
+	callAt []int64                // callAt[n] is when call n was begun, Unix nanoseconds
+
+	begun bool
+	stage int
+	phase phase
+	since time.Time // when the phase began, or was resumed
+	wave  int       // index in the stage
+
+	asked    time.Time // an open console task or own code: when it was begun; zero if none is
+	gateOpen bool
+
+	queue    []topology.Call // the calls of the wave that are left, in order
+	open     []bool          // open[i]: a family is split before call i of the queue
+	next     int             // index in queue
+	inFlight bool            // the intent of queue[next] is recorded, its outcome is not
+	lastCall time.Time
+
+	tries      int       // rounds, looks or retries without progress in this phase
+	tryAt      time.Time // when the next one is due; zero for at once
+	errored    string    // what kept the last round or look from being made
+	progress   bool      // the round under way has decided something
+	roundError string    // what kept a verifier from looking in the round under way
+	seen       DeviceSet // on both instances or on none, by the look under way
+	astray     DeviceSet // the same, by the last complete look
+	undecided  int       // devices without a final verdict when the last round ended
+	until      time.Time // the end of the least waiting time
+
+	halt     HaltReason
+	haltNote string
+	paused   bool
+	stopping HaltReason // the lane halts for this as soon as no family is split
+	stopNote string
+	oneWay   bool // a stage without a way back is complete
+	forgiven int  // failed devices that a person accepted by resuming
+	back     *wayBack
+
+	counts      [deviceStates]int
+	sleeping    [deviceStates]int
+	failedThere int // failed devices that are at the target
+	failures    map[int32]Evidence
+	refusals    map[int32]Evidence
+	evidence    []VerifierReport
+	calls       int
+	throttled   int
+}
+
+func newLane(p *LanePlan, limits Limits, deadlines Deadlines) *lane {
+	l := &lane{
+		plan: p, limits: limits, deadlines: deadlines,
+		nodes:    make(map[string]iot.NodeType, len(p.Lane.Products)),
+		failures: map[int32]Evidence{}, refusals: map[int32]Evidence{},
+		callAt: []int64{0}, wave: -1,
+	}
+	for _, product := range p.Lane.Products {
+		l.nodes[product.Key] = product.NodeType
+	}
+	n := 0
+	l.first = make([]int32, 0, len(p.Families)+1)
+	for _, f := range p.Families {
+		l.first = append(l.first, int32(n))
+		n += f.Len()
+	}
+	l.first = append(l.first, int32(n))
+	l.dev = make([]device, n)
+	l.family = make([]int32, n)
+	for f := range p.Families {
+		for i := l.first[f]; i < l.first[f+1]; i++ {
+			l.family[i] = int32(f)
+		}
+	}
+	l.counts[DevicePlanned] = n
+	return l
+}
+
+func (l *lane) id() string { return l.plan.Lane.ID }
+
+func (l *lane) stagePlan() *StagePlan { return &l.plan.Stages[l.stage] }
+
+func (l *lane) deviceID(i int32) iot.DeviceID {
+	f := l.family[i]
+	return l.plan.Families[f].Devices[i-l.first[f]]
+}
+
+// isGateway reports whether device i is the gateway of sub-devices.
+func (l *lane) isGateway(i int32) bool {
+	f := l.family[i]
+	return i == l.first[f+1]-1 && i > l.first[f]
+}
+
+// waveRange returns the devices of the current wave as a range of indexes.
+func (l *lane) waveRange() (lo, hi int32) { return l.rangeOf(l.stage, l.wave) }
+
+func (l *lane) rangeOf(stage, wave int) (lo, hi int32) {
+	w := l.plan.Stages[stage].Waves[wave]
+	return l.first[w.First], l.first[w.First+w.Count]
+}
+
+// scope is the range of devices that the current verification is about.
+func (l *lane) scope() (lo, hi int32) {
+	if l.phase == phaseVerifying {
+		return l.waveRange()
+	}
+	return 0, int32(len(l.dev))
+}
+
+// find returns the index of a device, looking into the current wave first.
+func (l *lane) find(id iot.DeviceID) (int32, bool) {
+	if i, ok := l.index[id]; ok || l.whole {
+		return i, ok
+	}
+	l.indexRange(0, int32(len(l.dev)))
+	l.whole = true
+	i, ok := l.index[id]
+	return i, ok
+}
+
+func (l *lane) indexRange(lo, hi int32) {
+	l.index = make(map[iot.DeviceID]int32, hi-lo)
+	l.whole = false
+	for i := lo; i < hi; i++ {
+		l.index[l.deviceID(i)] = i
+	}
+}
+
+func (l *lane) set(i int32, s DeviceState) {
+	d := &l.dev[i]
+	l.counts[d.state]--
+	l.counts[s]++
+	if d.there && d.state == DeviceFailed {
+		l.failedThere--
+	}
+	switch s {
+	case DeviceArrived:
+		d.there = true
+	case DeviceReturned:
+		d.there = false
+	}
+	if d.there && s == DeviceFailed {
+		l.failedThere++
+	}
+	if d.asleep {
+		l.sleeping[d.state]--
+		l.sleeping[s]++
+	}
+	d.state = s
+}
+
+func (l *lane) setAsleep(i int32) {
+	if d := &l.dev[i]; !d.asleep {
+		d.asleep = true
+		l.sleeping[d.state]++
+	}
+}
+
+func (l *lane) fail(i int32, why Evidence) {
+	l.set(i, DeviceFailed)
+	l.failures[i] = why
+}
+
+// enter begins a phase: its deadline and its back-off start anew.
+func (l *lane) enter(p phase, at time.Time) {
+	l.phase, l.since = p, at
+	l.tries, l.tryAt, l.errored, l.roundError, l.progress = 0, time.Time{}, "", "", false
+	l.asked = time.Time{}
+}
+
+// byConsole reports whether the current stage's devices are moved in the console.
+func (l *lane) byConsole() bool { return l.stagePlan().Console.Moves() }
+
+// calling reports whether the lane is in the middle of a wave's calls.
+func (l *lane) calling() bool {
+	if l.phase != phaseMoving || l.byConsole() || l.halt != "" || l.back != nil {
+		return l.inFlight
+	}
+	if l.paused && l.closed() {
+		return false
+	}
+	return l.inFlight || l.next > 0 || l.open[0]
+}
+
+// closed reports whether the lane may stop here: no call is under way, no family is split, and where its devices
+// are is known. What is done in the console is the operator's to finish.
+func (l *lane) closed() bool {
+	switch {
+	case l.phase == phaseMoving && !l.byConsole():
+		return !l.inFlight && !l.open[l.next]
+	case l.phase == phaseArriving:
+		return l.byConsole()
+	}
+	return true
+}
+
+// over reports whether more devices failed than the limits allow.
+func (l *lane) over() bool {
+	failed := l.counts[DeviceFailed] - l.forgiven
+	if failed <= 0 {
+		return false
+	}
+	if failed > l.limits.MaxFailedDevices {
+		return true
+	}
+	decided := l.counts[DeviceFailed] + l.counts[DeviceProven] + l.sleeping[DeviceArrived]
+	return decided >= l.limits.MinSample && float64(failed) > l.limits.MaxFailedShare*float64(decided)
+}
+
+// verifiers returns how many verifiers the current stage has.
+func (l *lane) verifiers() int { return len(l.stagePlan().Verifiers) }
+
+// pending reports whether device i still needs a verdict in the current wave or check.
+func (l *lane) pending(i int32) bool {
+	d := l.dev[i]
+	if d.asleep || int(d.passed) >= l.verifiers() {
+		return false
+	}
+	if l.phase == phaseCheck && d.state == DeviceProven {
+		return true
+	}
+	return d.state == DeviceArrived || d.state == DeviceOnline
+}
+
+// askable reports whether device i can be asked about now: a gateway only after its sub-devices.
+func (l *lane) askable(i int32) bool {
+	if !l.pending(i) {
+		return false
+	}
+	if l.isGateway(i) {
+		for c := l.first[l.family[i]]; c < i; c++ {
+			if l.pending(c) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// recount counts the devices that the current verification still has to decide.
+func (l *lane) recount() {
+	l.undecided = 0
+	if l.phase != phaseVerifying && (l.phase != phaseCheck || !l.checks()) {
+		return
+	}
+	lo, hi := l.scope()
+	for i := lo; i < hi; i++ {
+		if l.pending(i) {
+			l.undecided++
+		}
+	}
+}
+
+func (l *lane) movedAt(i int32) time.Time {
+	if n := l.dev[i].call; n > 0 {
+		return time.Unix(0, l.callAt[n]).UTC()
+	}
+	return time.Time{}
+}
+
+func (l *lane) newCall(at time.Time) int32 {
+	l.callAt = append(l.callAt, at.UnixNano())
+	return int32(len(l.callAt) - 1)
+}

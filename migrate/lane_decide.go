@@ -1,0 +1,356 @@
+package migrate
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/iotferry/iotferry/iot"
+)
+
+// admission is what the other lanes leave to a lane.
+type admission struct {
+	slots int  // console tasks that may still be opened
+	mover bool // no other lane is in the middle of its calls
+}
+
+// answer is what a lane wants: entries to record, or a task to do, or to be asked again later.
+type answer struct {
+	entries []Entry
+	task    *Task
+	next    time.Time
+}
+
+func (l *lane) decide(now time.Time, adm admission) answer {
+	if l.back != nil {
+		return l.decideReturn(now)
+	}
+	if l.halt != "" || l.phase == phaseFinished && l.stopping == "" {
+		return answer{}
+	}
+	if l.closed() {
+		if stop := l.decideStop(); stop != nil {
+			return *stop
+		}
+	}
+	switch l.phase {
+	case phaseIdle:
+		return l.decideIdle(adm)
+	case phaseGate:
+		return l.decideGate(now)
+	case phaseAct:
+		return l.decideAct(now)
+	case phaseWave:
+		return l.decideWave(now)
+	case phaseMoving:
+		return l.decideMoving(now, adm)
+	case phaseArriving:
+		return l.decideArriving(now)
+	case phaseVerifying:
+		return l.decideVerifying(now)
+	default:
+		return l.decideCheck(now)
+	}
+}
+
+// decideStop stops the lane for a limit or for a person's word; nil if it may go on.
+func (l *lane) decideStop() *answer {
+	switch {
+	case l.stopping != "":
+		return &answer{entries: []Entry{l.halted(l.stopping, l.stopNote)}}
+	case l.over():
+		note := fmt.Sprintf("%d devices failed; the limits allow %d and a share of %g",
+			l.counts[DeviceFailed]-l.forgiven, l.limits.MaxFailedDevices, l.limits.MaxFailedShare)
+		return &answer{entries: []Entry{l.halted(HaltLimit, note)}}
+	case l.paused:
+		return &answer{}
+	}
+	return nil
+}
+
+func (l *lane) halted(reason HaltReason, note string) Entry {
+	e := Entry{Kind: EntryHalt, Reason: reason, Note: note}
+	if l.phase != phaseFinished && l.stage < len(l.plan.Stages) {
+		e.Stage = l.stagePlan().Name
+	}
+	return e
+}
+
+// here returns an entry about the current stage and wave.
+func (l *lane) here(kind EntryKind) Entry {
+	return Entry{Kind: kind, Stage: l.stagePlan().Name, Wave: l.wave + 1}
+}
+
+// task returns a task of the current stage and wave.
+func (l *lane) task(kind TaskKind) *Task {
+	return &Task{Kind: kind, Stage: l.stage, Wave: l.wave}
+}
+
+// due answers with the task if its time has come, else with the time.
+func (l *lane) due(now time.Time, t *Task) answer {
+	if now.Before(l.tryAt) {
+		return answer{next: l.tryAt}
+	}
+	return answer{task: t}
+}
+
+func (l *lane) decideIdle(adm admission) answer {
+	if l.stage == len(l.plan.Stages) {
+		return answer{entries: []Entry{{Kind: EntryLaneEnd}}}
+	}
+	if !l.begun && adm.slots < len(l.plan.Lane.Products) && !l.tooWide(adm) {
+		return answer{}
+	}
+	return answer{entries: []Entry{{Kind: EntryStage, Stage: l.stagePlan().Name}}}
+}
+
+// tooWide lets a lane with more products than the platform has tasks start alone: it would never start else.
+func (l *lane) tooWide(adm admission) bool {
+	return len(l.plan.Lane.Products) > l.limits.MaxTasks && adm.slots == l.limits.MaxTasks
+}
+
+func (l *lane) decideGate(now time.Time) answer {
+	if !l.gateOpen {
+		return answer{entries: []Entry{l.here(EntryGate)}}
+	}
+	deadline := l.since.Add(l.deadlines.Gate)
+	if !now.Before(deadline) {
+		return answer{entries: []Entry{l.halted(HaltDeadline, "nobody answered the gate")}}
+	}
+	t := l.task(TaskGate)
+	t.Gate = Gate{Lane: l.id(), Stage: l.stagePlan().Name, About: l.stagePlan().About, OneWay: l.stagePlan().OneWay,
+		Proven: l.counts[DeviceProven], Failed: l.counts[DeviceFailed], Asleep: l.sleeping[DeviceArrived]}
+	a := l.due(now, t)
+	a.next = earliest(a.next, deadline)
+	return a
+}
+
+func (l *lane) decideAct(now time.Time) answer {
+	stage := l.stagePlan()
+	deadline := l.since.Add(l.deadlines.Console)
+	if !now.Before(deadline) {
+		return answer{entries: []Entry{l.halted(HaltDeadline, or(l.errored, "the stage did not come to its end"))}}
+	}
+	if !l.asked.IsZero() {
+		return answer{next: deadline}
+	}
+	kind, intent := TaskDo, l.here(EntryDoing)
+	if stage.Console != "" {
+		kind, intent = TaskConsole, l.here(EntryAsked)
+		intent.Console = stage.Console
+	}
+	t := l.task(kind)
+	t.Intent, t.Console = &intent, stage.Console
+	a := l.due(now, t)
+	a.next = earliest(a.next, deadline)
+	return a
+}
+
+func (l *lane) decideWave(now time.Time) answer {
+	if l.tries > maxTries {
+		return answer{entries: []Entry{l.halted(HaltDeadline, l.errored)}}
+	}
+	if now.Before(l.tryAt) {
+		return answer{next: l.tryAt}
+	}
+	t := l.task(TaskBefore)
+	lo, hi := l.waveRange()
+	t.Devices = l.taskDevices(lo, hi, func(i int32) bool { return l.dev[i].state == DevicePlanned })
+	return answer{task: t}
+}
+
+func (l *lane) decideMoving(now time.Time, adm admission) answer {
+	if l.byConsole() {
+		return l.decideConsoleMove(now)
+	}
+	if l.inFlight || !adm.mover {
+		return answer{}
+	}
+	if l.tries > maxTries {
+		return answer{entries: []Entry{l.halted(HaltCall, l.errored)}}
+	}
+	t := l.task(TaskMove)
+	t.Call = l.queue[l.next]
+	t.CallNumber = len(l.callAt)
+	intent := l.here(EntryIntent)
+	intent.Call, intent.Product = t.CallNumber, t.Call.ProductKey
+	intent.Names = callDevices(t.Call)
+	t.Intent = &intent
+	return l.due(now, t)
+}
+
+func (l *lane) decideConsoleMove(now time.Time) answer {
+	if !l.asked.IsZero() {
+		return l.untilConsole(now)
+	}
+	t := l.task(TaskConsole)
+	t.Console = l.stagePlan().Console
+	lo, hi := l.waveRange()
+	t.Devices = l.taskDevices(lo, hi, func(i int32) bool {
+		s := l.dev[i].state
+		return s == DevicePlanned || s == DeviceIntended
+	})
+	intent := l.here(EntryAsked)
+	intent.Console = t.Console
+	intent.Note = fmt.Sprintf("%d devices", len(t.Devices))
+	t.Intent = &intent
+	return answer{task: t}
+}
+
+// untilConsole waits for the operator.
+func (l *lane) untilConsole(now time.Time) answer {
+	deadline := l.since.Add(l.deadlines.Console)
+	if !now.Before(deadline) {
+		return answer{entries: []Entry{l.halted(HaltDeadline, "the effect of the console task was not seen")}}
+	}
+	return answer{next: deadline}
+}
+
+func (l *lane) decideArriving(now time.Time) answer {
+	deadline := later(l.lastCall, l.since).Add(l.deadlines.Arrive)
+	if l.byConsole() {
+		if a := l.untilConsole(now); a.entries != nil {
+			return a
+		}
+		deadline = l.since.Add(l.deadlines.Console)
+	}
+	if !now.Before(deadline) {
+		return l.expireArrival(now)
+	}
+	if now.Before(l.tryAt) {
+		return answer{next: earliest(l.tryAt, deadline)}
+	}
+	t := l.task(TaskLook)
+	lo, hi := l.waveRange()
+	t.Devices = l.taskDevices(lo, hi, func(i int32) bool { return l.dev[i].state.unresolved() })
+	return answer{task: t, next: deadline}
+}
+
+// expireArrival gives up on devices that did not arrive. What the last look showed on both instances or on
+// none is no failure but an alarm.
+func (l *lane) expireArrival(now time.Time) answer {
+	if l.errored != "" {
+		return answer{entries: []Entry{l.halted(HaltDeadline, "the instances could not be read: "+l.errored)}}
+	}
+	astray := make(map[iot.DeviceID]bool, len(l.astray))
+	for _, id := range l.astray {
+		astray[id] = true
+	}
+	alarm, expired := l.here(EntryAlarm), l.here(EntryExpired)
+	lo, hi := l.waveRange()
+	for i := lo; i < hi; i++ {
+		switch id := l.deviceID(i); {
+		case !l.dev[i].state.unresolved():
+		case astray[id]:
+			alarm.Names = append(alarm.Names, id)
+		default:
+			expired.Failed = append(expired.Failed, Failure{Device: id, Evidence: l.notArrived(i, now)})
+		}
+	}
+	if len(expired.Failed) > 0 {
+		return answer{entries: []Entry{expired}}
+	}
+	alarm.Note = fmt.Sprintf("%d devices are on both instances or on none", len(alarm.Names))
+	return answer{entries: []Entry{alarm}}
+}
+
+func (l *lane) notArrived(i int32, now time.Time) Evidence {
+	said := "the platform answered " + l.dev[i].state.String()
+	return Evidence{Source: "look at both instances", At: now,
+		Seen: said + ", but the source still shows the device and the target does not"}
+}
+
+func (l *lane) decideVerifying(now time.Time) answer {
+	if l.undecided == 0 {
+		return answer{entries: []Entry{l.here(EntryWaveEnd)}}
+	}
+	return l.decideRound(now, l.since.Add(l.deadlines.Verify))
+}
+
+func (l *lane) decideCheck(now time.Time) answer {
+	stage := l.stagePlan()
+	if stage.Wait.Min > 0 && l.until.IsZero() {
+		e := l.here(EntryWait)
+		e.Until = now.Add(stage.Wait.Min)
+		return answer{entries: []Entry{e}}
+	}
+	if now.Before(l.until) {
+		return answer{next: l.until}
+	}
+	if l.undecided == 0 {
+		return answer{entries: []Entry{l.here(EntryStageEnd)}}
+	}
+	deadline := later(l.since, l.until).Add(l.deadlines.Verify)
+	if stage.Wait.Max > 0 {
+		deadline = later(l.since.Add(stage.Wait.Max), l.until)
+		if !now.Before(deadline) {
+			return answer{entries: []Entry{l.halted(HaltDeadline,
+				fmt.Sprintf("the window of %s is over and %d devices are not proven", stage.Wait.Max, l.undecided))}}
+		}
+	}
+	return l.decideRound(now, deadline)
+}
+
+// decideRound asks for a round of verification, or gives up on what is undecided at the deadline.
+func (l *lane) decideRound(now, deadline time.Time) answer {
+	if !now.Before(deadline) {
+		return l.expireVerdicts(now)
+	}
+	if now.Before(l.tryAt) {
+		return answer{next: earliest(l.tryAt, deadline)}
+	}
+	t := l.task(TaskVerify)
+	lo, hi := l.scope()
+	t.Devices = l.taskDevices(lo, hi, l.askable)
+	return answer{task: t, next: deadline}
+}
+
+// expireVerdicts fails the devices that are still inconclusive. If the verifiers could not look, that is not the
+// devices' failure: the lane halts instead.
+func (l *lane) expireVerdicts(now time.Time) answer {
+	if l.errored != "" {
+		return answer{entries: []Entry{l.halted(HaltDeadline, "the verifiers could not look: "+l.errored)}}
+	}
+	e := l.here(EntryExpired)
+	lo, hi := l.scope()
+	for i := lo; i < hi; i++ {
+		if l.pending(i) {
+			e.Failed = append(e.Failed, Failure{Device: l.deviceID(i), Evidence: l.notProven(i, now)})
+		}
+	}
+	return answer{entries: []Entry{e}}
+}
+
+func (l *lane) notProven(i int32, now time.Time) Evidence {
+	name := l.stagePlan().Verifiers[l.dev[i].passed]
+	return Evidence{Source: "verifier " + name, At: now, Seen: "inconclusive until the deadline"}
+}
+
+func (l *lane) taskDevices(lo, hi int32, is func(int32) bool) []TaskDevice {
+	var out []TaskDevice
+	for i := lo; i < hi; i++ {
+		if is(i) {
+			out = append(out, TaskDevice{ID: l.deviceID(i), Family: int(l.family[i]), Passed: int(l.dev[i].passed), Moved: l.movedAt(i), Doubt: l.doubtful(i)})
+		}
+	}
+	return out
+}
+
+// doubtful reports whether seeing device i still at the source decides something.
+func (l *lane) doubtful(i int32) bool {
+	s := l.dev[i].state
+	return l.back == nil && !l.byConsole() && (s == DeviceRejected || s == DeviceUnknown)
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+func or(s, instead string) string {
+	if s == "" {
+		return instead
+	}
+	return s
+}

@@ -1,0 +1,414 @@
+package migrate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+)
+
+// loop is one run of a campaign. Its goroutine owns the state; tasks run in goroutines of their own and send it
+// what they found.
+type loop struct {
+	r       *Runner
+	state   *State
+	fence   int64
+	pending []pendingEntry
+	busy    []*work // by lane; nil for none
+	working int
+	turn    int // the lane that is served first next time
+	events  chan event
+	tasks   sync.WaitGroup
+}
+
+// pendingEntry is applied, but not durable.
+type pendingEntry struct {
+	entry Entry
+	fact  bool // seen or answered, not decided: it stays true whatever others appended
+}
+
+// work is a task under way.
+type work struct {
+	task   Task
+	lane   int
+	cancel context.CancelFunc
+	stale  bool // a decision overtook it: what it finds does not count
+}
+
+// event is what a task sends: entries, and at last that it is done.
+type event struct {
+	work    *work
+	entries []Entry
+	done    bool
+}
+
+func newLoop(r *Runner) *loop {
+	return &loop{
+		r: r, state: NewState(r.config.Plan), events: make(chan event),
+		busy: make([]*work, len(r.config.Plan.Lanes)),
+	}
+}
+
+func (l *loop) run(ctx context.Context) error {
+	if err := l.takeOver(ctx); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer l.drain()
+	defer cancel()
+	for {
+		next, err := l.step(ctx)
+		if err != nil {
+			return err
+		}
+		if l.working == 0 && next.IsZero() && !l.state.waiting() {
+			return nil
+		}
+		if err := l.wait(ctx, next); err != nil {
+			return err
+		}
+	}
+}
+
+// drain waits for the tasks of a run that ends; what they still find is looked up again by the next run.
+func (l *loop) drain() {
+	ended := make(chan struct{})
+	go func() { l.tasks.Wait(); close(ended) }()
+	for {
+		select {
+		case <-l.events:
+		case <-ended:
+			return
+		}
+	}
+}
+
+// takeOver reads the journal and puts a higher fence into it.
+func (l *loop) takeOver(ctx context.Context) error {
+	for {
+		if err := l.r.catchUp(ctx, l.state); err != nil {
+			return err
+		}
+		l.fence = l.state.Fence() + 1
+		now := l.r.config.Clock.Now()
+		entries := []Entry{{Kind: EntryRunner, Fence: l.fence, At: now, Note: l.r.config.Owner}}
+		if l.state.Seq() == 0 {
+			header := l.r.header
+			entries = append([]Entry{{Kind: EntryCampaign, Fence: l.fence, At: now, Header: &header}}, entries...)
+		}
+		err := l.r.config.Journal.Append(ctx, l.r.config.Campaign, l.state.Seq(), entries...)
+		if errors.Is(err, ErrConflict) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		for _, e := range entries {
+			if err := l.state.Apply(e); err != nil {
+				return err
+			}
+			e.Seq = l.state.Seq()
+			l.announce(e)
+		}
+		return nil
+	}
+}
+
+// step decides until nothing is left to decide, makes it durable, and starts the tasks. It returns when
+// time alone makes something ready.
+func (l *loop) step(ctx context.Context) (time.Time, error) {
+	for {
+		next, started, err := l.decide()
+		if err != nil {
+			return next, err
+		}
+		err = l.flush(ctx)
+		if errors.Is(err, ErrConflict) {
+			l.release(started)
+			if err = l.rebase(ctx); err == nil {
+				continue
+			}
+		}
+		if err != nil {
+			return next, err
+		}
+		for _, w := range started {
+			l.launch(ctx, w)
+		}
+		return next, nil
+	}
+}
+
+// decide asks the state until it has nothing new, and takes on the tasks that it names.
+func (l *loop) decide() (next time.Time, started []*work, err error) {
+	for {
+		now := l.r.config.Clock.Now()
+		step := l.state.Decide(now, func(lane int) bool { return l.busy[lane] != nil })
+		for _, e := range step.Entries {
+			if err := l.record(e, false); err != nil {
+				return next, started, err
+			}
+		}
+		fresh, err := l.admit(step.Tasks, now)
+		if err != nil {
+			return next, started, err
+		}
+		started = append(started, fresh...)
+		if len(step.Entries) == 0 && len(fresh) == 0 {
+			return step.Next, started, nil
+		}
+	}
+}
+
+// admit takes tasks on as far as there are workers, each lane in its turn, and records their intents.
+func (l *loop) admit(tasks []Task, now time.Time) ([]*work, error) {
+	var out []*work
+	lanes := len(l.busy)
+	for n := 0; n < lanes && l.working < l.r.config.Workers; n++ {
+		lane := (l.turn + n) % lanes
+		for _, t := range tasks {
+			if t.Lane != lane || (t.Kind == TaskGate && l.r.config.Approver == nil) {
+				continue
+			}
+			if t.Intent != nil {
+				intent := *t.Intent
+				intent.At = now
+				if err := l.record(intent, false); err != nil {
+					return out, err
+				}
+			}
+			w := &work{task: t, lane: lane}
+			l.busy[lane] = w
+			l.working++
+			out = append(out, w)
+		}
+	}
+	if len(out) > 0 {
+		l.turn = (out[len(out)-1].lane + 1) % lanes
+	}
+	return out, nil
+}
+
+// record applies an entry and keeps it for the next flush.
+func (l *loop) record(e Entry, fact bool) error {
+	if e.Kind != EntryDecision {
+		e.Fence = l.fence
+	}
+	if err := l.state.Apply(e); err != nil {
+		return err
+	}
+	e.Seq = l.state.Seq()
+	l.pending = append(l.pending, pendingEntry{entry: e, fact: fact})
+	return nil
+}
+
+// flush makes everything durable that was recorded. Nothing that an entry announces has happened before.
+func (l *loop) flush(ctx context.Context) error {
+	if len(l.pending) == 0 {
+		return nil
+	}
+	entries := make([]Entry, len(l.pending))
+	for i, p := range l.pending {
+		entries[i] = p.entry
+	}
+	if err := l.r.config.Journal.Append(ctx, l.r.config.Campaign, entries[0].Seq-1, entries...); err != nil {
+		return err
+	}
+	l.pending = l.pending[:0]
+	for _, e := range entries {
+		l.announce(e)
+	}
+	return nil
+}
+
+func (l *loop) announce(e Entry) {
+	level := slog.LevelInfo
+	if e.Kind == EntryHalt || e.Kind == EntryAlarm {
+		level = slog.LevelWarn
+	}
+	l.r.config.Logger.LogAttrs(context.Background(), level, string(e.Kind), entryAttrs(l.r.config.Campaign, e)...)
+	if l.r.config.Watch != nil {
+		l.r.config.Watch(e, l.state)
+	}
+}
+
+// rebase starts again from the journal, to which others have appended, and puts back what was seen
+// meanwhile. What was decided meanwhile is decided anew.
+func (l *loop) rebase(ctx context.Context) error {
+	kept := l.pending
+	l.pending = nil
+	known := l.state.Seq() - int64(len(kept))
+	l.state = NewState(l.r.config.Plan)
+	if err := l.r.catchUp(ctx, l.state); err != nil {
+		return err
+	}
+	if l.state.Fence() > l.fence {
+		return ErrFenced
+	}
+	if err := l.heed(ctx, known); err != nil {
+		return err
+	}
+	for _, p := range kept {
+		if p.fact {
+			if err := l.record(p.entry.unnumbered(), true); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// heed makes the tasks stale that decisions of others overtook.
+func (l *loop) heed(ctx context.Context, after int64) error {
+	for e, err := range l.r.config.Journal.Entries(ctx, l.r.config.Campaign, after) {
+		if err != nil {
+			return err
+		}
+		if e.Kind == EntryDecision && e.Decision != nil {
+			l.overtake(*e.Decision)
+		}
+		l.announce(e)
+	}
+	return nil
+}
+
+func (e Entry) unnumbered() Entry {
+	e.Seq = 0
+	return e
+}
+
+// release gives tasks back that were taken on but not started.
+func (l *loop) release(started []*work) {
+	for _, w := range started {
+		l.busy[w.lane] = nil
+		l.working--
+	}
+}
+
+// overtake makes the tasks stale that a decision is about. A call to the mover is never given up: what it did
+// has to be known.
+func (l *loop) overtake(d Decision) {
+	for _, w := range l.busy {
+		if w == nil || w.task.Kind == TaskMove || (d.Lane != "" && d.Lane != l.r.config.Plan.Lanes[w.lane].Lane.ID) {
+			continue
+		}
+		w.stale = true
+		if w.cancel != nil {
+			w.cancel()
+		}
+	}
+}
+
+// decision records what a person decided. It runs in the loop's goroutine.
+func (l *loop) decision(ctx context.Context, d Decision) error {
+	if err := l.state.Check(d); err != nil {
+		return err
+	}
+	if err := l.record(Entry{Kind: EntryDecision, At: l.r.config.Clock.Now(), Decision: &d}, true); err != nil {
+		return err
+	}
+	l.overtake(d)
+	err := l.flush(ctx)
+	if errors.Is(err, ErrConflict) {
+		if err = l.rebase(ctx); err == nil {
+			err = l.flush(ctx)
+		}
+	}
+	return err
+}
+
+func (l *loop) launch(ctx context.Context, w *work) {
+	ctx, w.cancel = context.WithCancel(ctx)
+	emit := func(entries ...Entry) { l.send(ctx, event{work: w, entries: entries}) }
+	l.tasks.Go(func() {
+		execution{r: l.r, task: w.task, emit: emit}.run(ctx)
+		w.cancel()
+		l.events <- event{work: w, done: true}
+	})
+}
+
+// send hands an event to the loop unless nobody waits for it any more.
+func (l *loop) send(ctx context.Context, e event) {
+	select {
+	case l.events <- e:
+	case <-ctx.Done():
+	}
+}
+
+// wait returns when something has happened: a task sent something, a person decided, or it is time.
+func (l *loop) wait(ctx context.Context, next time.Time) error {
+	alarm, stop := l.timer(ctx, next)
+	defer stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case e := <-l.events:
+		return l.handle(e)
+	case f := <-l.r.calls:
+		f(ctx, l)
+		return nil
+	case err := <-alarm:
+		return err
+	}
+}
+
+// timer tells when next is reached. While all workers are busy time alone makes nothing ready, and a clock that
+// jumps must not be asked.
+func (l *loop) timer(ctx context.Context, next time.Time) (<-chan error, func()) {
+	if next.IsZero() || l.working >= l.r.config.Workers {
+		return nil, func() {}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	alarm := make(chan error, 1)
+	var waiting sync.WaitGroup
+	waiting.Go(func() { alarm <- l.r.config.Clock.WaitUntil(ctx, next) })
+	return alarm, func() { cancel(); waiting.Wait() }
+}
+
+func (l *loop) handle(e event) error {
+	w := e.work
+	if e.done {
+		l.busy[w.lane] = nil
+		l.working--
+		return nil
+	}
+	now := l.r.config.Clock.Now()
+	for _, entry := range e.entries {
+		if w.stale {
+			return nil
+		}
+		entry.At = now
+		entry.Lane = l.r.config.Plan.Lanes[w.lane].Lane.ID
+		if entry.Kind == EntryDecision {
+			entry.Lane = ""
+			if l.state.Check(*entry.Decision) != nil {
+				continue
+			}
+		}
+		if err := l.record(entry, true); err != nil {
+			return fmt.Errorf("task of lane %s: %w", entry.Lane, err)
+		}
+	}
+	return nil
+}
+
+func entryAttrs(campaign string, e Entry) []slog.Attr {
+	attrs := []slog.Attr{slog.String("campaign", campaign), slog.Int64("seq", e.Seq)}
+	text := func(key, value string) {
+		if value != "" {
+			attrs = append(attrs, slog.String(key, value))
+		}
+	}
+	text("lane", e.Lane)
+	text("stage", e.Stage)
+	if e.Wave > 0 {
+		attrs = append(attrs, slog.Int("wave", e.Wave))
+	}
+	text("reason", string(e.Reason))
+	text("verifier", e.Verifier)
+	text("note", e.Note)
+	text("error", e.Error)
+	return attrs
+}

@@ -1,0 +1,118 @@
+package migrate
+
+import (
+	"bufio"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+)
+
+// Blocked returns the blockers that are about the whole campaign. A plan that has any cannot be run.
+func (p *Plan) Blocked() []Issue {
+	var blocked []Issue
+	for _, i := range p.Issues {
+		if i.Severity == Blocker && i.Instance != "" {
+			blocked = append(blocked, i)
+		}
+	}
+	return blocked
+}
+
+// Hash returns the SHA-256 of what [Plan.Write] writes, in hexadecimal. Journals are bound to it.
+func (p *Plan) Hash() string {
+	h := sha256.New()
+	_ = p.Write(h) // a hash takes everything, and every plan of a Planner or of ReadPlan can be written
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// Write writes the plan as JSON in its one canonical form, which [ReadPlan] reads: a line for each issue,
+// stage and family, so that two plans can be compared line by line. It does not build the text in memory.
+func (p *Plan) Write(w io.Writer) error {
+	out := &planWriter{out: bufio.NewWriter(w)}
+	out.text("{\n")
+	out.field(" ", "version", p.Version)
+	out.field(" ", "account", p.Account)
+	out.field(" ", "source", p.Source)
+	out.field(" ", "target", p.Target)
+	out.field(" ", "limits", p.Limits)
+	out.field(" ", "deadlines", p.Deadlines)
+	writeLines(out, " ", "issues", p.Issues)
+	out.text(",\n \"lanes\": [")
+	for i := range p.Lanes {
+		out.text(separator(i))
+		out.lane(&p.Lanes[i])
+	}
+	out.text("\n ]\n}\n")
+	if err := out.flush(); err != nil {
+		return fmt.Errorf("write plan: %w", err)
+	}
+	return nil
+}
+
+// A planWriter remembers the first error and writes nothing after it.
+type planWriter struct {
+	out *bufio.Writer
+	err error
+}
+
+func (w *planWriter) lane(l *LanePlan) {
+	w.text("\n  {\n")
+	w.field("   ", "lane", l.Lane)
+	w.field("   ", "strategy", l.Strategy)
+	w.field("   ", "why", l.Why)
+	w.field("   ", "forecast", l.Forecast)
+	writeLines(w, "   ", "stages", l.Stages)
+	w.text(",\n")
+	writeLines(w, "   ", "families", l.Families)
+	w.text("\n  }")
+}
+
+// writeLines writes a field that is a list, each item on a line of its own.
+func writeLines[T any](w *planWriter, indent, name string, items []T) {
+	w.text(indent + `"` + name + `": [`)
+	for i := range items {
+		w.text(separator(i) + "\n" + indent + " ")
+		w.value(&items[i])
+	}
+	if len(items) > 0 {
+		w.text("\n" + indent)
+	}
+	w.text("]")
+}
+
+func separator(i int) string {
+	if i == 0 {
+		return ""
+	}
+	return ","
+}
+
+// field writes a field that others follow.
+func (w *planWriter) field(indent, name string, v any) {
+	w.text(indent + `"` + name + `": `)
+	w.value(v)
+	w.text(",\n")
+}
+
+func (w *planWriter) value(v any) {
+	text, err := json.Marshal(v)
+	if err != nil && w.err == nil {
+		w.err = err
+	}
+	w.text(string(text))
+}
+
+func (w *planWriter) text(s string) {
+	if w.err == nil {
+		_, w.err = w.out.WriteString(s)
+	}
+}
+
+func (w *planWriter) flush() error {
+	if w.err != nil {
+		return w.err
+	}
+	return w.out.Flush()
+}

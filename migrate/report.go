@@ -1,0 +1,150 @@
+package migrate
+
+import (
+	"time"
+
+	"github.com/iotferry/iotferry/iot"
+)
+
+// An Outcome is how a campaign stands.
+type Outcome string
+
+// The outcomes.
+const (
+	// OutcomeProven says that every device of the plan was moved and proven, or was asleep when it was moved and
+	// has arrived.
+	OutcomeProven Outcome = "proven"
+	// OutcomeUnproven says that all lanes came to their end, but some device is not proven.
+	OutcomeUnproven Outcome = "unproven"
+	// OutcomeStopped says that at least one lane halted and needs a person.
+	OutcomeStopped Outcome = "stopped"
+	// OutcomeRunning says that the campaign is not at its end.
+	OutcomeRunning Outcome = "running"
+)
+
+// A Report says what became of a campaign. It is made from the journal alone.
+type Report struct {
+	Campaign string           `json:"campaign"`
+	Account  string           `json:"account"`
+	Source   iot.InstanceInfo `json:"source"`
+	Target   iot.InstanceInfo `json:"target"`
+	Outcome  Outcome          `json:"outcome"`
+	Began    time.Time        `json:"began"`
+	Latest   time.Time        `json:"latest"` // of the last entry
+	Lanes    []LaneReport     `json:"lanes"`
+}
+
+// A LaneReport says what became of a lane. Each of its devices is counted once, in Proven, Asleep,
+// Unproven, Failed, Returned, Underway or Unmoved.
+type LaneReport struct {
+	Lane     string           `json:"lane"`
+	Strategy string           `json:"strategy"`
+	Stage    string           `json:"stage,omitempty"` // where it is; empty at its end
+	Wave     int              `json:"wave,omitempty"`  // from 1
+	Waves    int              `json:"waves,omitempty"` // of the stage
+	Until    time.Time        `json:"until,omitzero"`  // the end of the wait it is in
+	Finished bool             `json:"finished"`
+	Paused   bool             `json:"paused,omitempty"`
+	Gate     bool             `json:"gate,omitempty"` // waits for a person's answer
+	Halt     HaltReason       `json:"halt,omitempty"`
+	Note     string           `json:"note,omitempty"` // why it halted
+	Devices  int              `json:"devices"`
+	Moved    int              `json:"moved"`    // at the target: Proven, Asleep and Unproven, and failed ones that arrived
+	Proven   int              `json:"proven"`   // all their verifiers passed
+	Asleep   int              `json:"asleep"`   // arrived, but not online before the move, so that they could not prove themselves
+	Unproven int              `json:"unproven"` // arrived, without a verdict so far
+	Failed   int              `json:"failed"`
+	Returned int              `json:"returned"`
+	Underway int              `json:"underway"` // intended, unknown, or on their way back
+	Unmoved  int              `json:"unmoved"`
+	Calls    int              `json:"calls"`   // BatchGrayMigrationDevice calls made
+	Retried  int              `json:"retried"` // calls that the platform put off
+	Verdicts []VerifierReport `json:"verdicts,omitempty"`
+	Failures []Failure        `json:"failures,omitempty"` // in plan order
+	Remains  time.Duration    `json:"remains"`            // what is left of calls and waits, with nothing going wrong
+}
+
+// A VerifierReport sums up what one verifier of a lane said.
+type VerifierReport struct {
+	Verifier string    `json:"verifier"`
+	Passed   int       `json:"passed"`
+	Failed   int       `json:"failed"`
+	Sample   *Evidence `json:"sample,omitempty"` // of the first device that passed
+}
+
+// Report returns what became of the campaign so far.
+func (s *State) Report(campaign string) *Report {
+	r := &Report{
+		Campaign: campaign, Account: s.plan.Account, Source: s.plan.Source, Target: s.plan.Target,
+		Began: s.began, Latest: s.latest,
+	}
+	for _, l := range s.lanes {
+		r.Lanes = append(r.Lanes, l.makeReport())
+	}
+	r.Outcome = outcome(r.Lanes)
+	return r
+}
+
+func outcome(lanes []LaneReport) Outcome {
+	result := OutcomeProven
+	for _, l := range lanes {
+		switch {
+		case l.Halt != "":
+			return OutcomeStopped
+		case !l.Finished:
+			result = OutcomeRunning
+		case result == OutcomeProven && l.Proven+l.Asleep != l.Devices:
+			result = OutcomeUnproven
+		}
+	}
+	return result
+}
+
+func (l *lane) makeReport() LaneReport {
+	n := l.counts
+	r := LaneReport{
+		Lane: l.id(), Strategy: l.plan.Strategy, Finished: l.phase == phaseFinished && l.back == nil,
+		Paused: l.paused, Gate: l.gateOpen, Halt: l.halt, Note: l.haltNote,
+		Devices: len(l.dev), Proven: n[DeviceProven], Asleep: l.sleeping[DeviceArrived],
+		Unproven: n[DeviceArrived] + n[DeviceOnline] - l.sleeping[DeviceArrived],
+		Failed:   n[DeviceFailed], Returned: n[DeviceReturned], Unmoved: n[DevicePlanned],
+		Underway: n[DeviceIntended] + n[DeviceAccepted] + n[DeviceRejected] + n[DeviceUnknown] + n[DeviceReturning],
+		Calls:    l.calls, Retried: l.throttled,
+		Verdicts: append([]VerifierReport(nil), l.evidence...),
+		Failures: l.failureList(), Remains: l.remains(),
+	}
+	r.Moved = r.Proven + r.Asleep + r.Unproven + l.failedThere
+	if l.stage < len(l.plan.Stages) {
+		r.Stage, r.Waves = l.stagePlan().Name, len(l.stagePlan().Waves)
+		r.Wave = l.wave + 1
+		r.Until = l.until
+	}
+	return r
+}
+
+func (l *lane) failureList() []Failure {
+	if len(l.failures) == 0 {
+		return nil
+	}
+	out := make([]Failure, 0, len(l.failures))
+	for i := range l.dev {
+		if l.dev[i].state == DeviceFailed {
+			out = append(out, Failure{Device: l.deviceID(int32(i)), Evidence: l.failures[int32(i)]})
+		}
+	}
+	return out
+}
+
+// remains adds up what the plan says of the calls and waits that are left.
+func (l *lane) remains() time.Duration {
+	var total time.Duration
+	if n := len(l.dev); n > 0 {
+		total = l.plan.Forecast.Moving * time.Duration(l.counts[DevicePlanned]) / time.Duration(n)
+	}
+	for s := l.stage; s < len(l.plan.Stages); s++ {
+		if s > l.stage || l.until.IsZero() { // of a wait that has begun, Until tells the end
+			total += l.plan.Stages[s].Wait.Min
+		}
+	}
+	return total
+}

@@ -1,0 +1,56 @@
+package migrate
+
+import (
+	"time"
+
+	"github.com/iotferry/iotferry/iot"
+	"github.com/iotferry/iotferry/topology"
+)
+
+// A TaskKind says what a driver of a [State] has to do.
+type TaskKind uint8
+
+// The kinds of tasks. Each answers with entries of the kinds named here.
+const (
+	TaskGate     TaskKind = iota + 1 // ask the approver, if there is one: EntryDecision
+	TaskConsole                      // ask the operator: EntryPerformed
+	TaskDo                           // call the stage's own code: EntryDone
+	TaskUndo                         // call the stage's code for the way back: EntryDone
+	TaskBefore                       // read both instances just before a wave: EntryWave
+	TaskMove                         // make one call: EntryOutcome
+	TaskLook                         // read both instances: EntryLook, the last one with End
+	TaskVerify                       // ask the verifiers once: EntryVerdicts, the last one with End
+	TaskLookBack                     // read both instances on the way back: EntryReturned, the last one with End
+	TaskHome                         // compare the returned families' topology: EntryHome, or EntryHalt
+)
+
+// A Task is one thing to do for a lane, now.
+type Task struct {
+	Kind TaskKind
+	Lane int // index in Plan.Lanes
+	// Stage is the index of the stage in the lane's plan; Wave is from 0, and -1 if the task is about no wave.
+	Stage, Wave int
+	// Intent must be durable before the task starts; nil if the task only reads.
+	Intent *Entry
+	// Call is what TaskMove sends; CallNumber counts the lane's calls from 1.
+	Call       topology.Call
+	CallNumber int
+	// Devices are those that the task is about, in plan order, for TaskConsole with devices, TaskBefore, TaskLook,
+	// TaskLookBack, TaskVerify and TaskHome.
+	Devices []TaskDevice
+	Console ConsoleKind
+	// Gate is what TaskGate asks about, without the campaign's name.
+	Gate Gate
+}
+
+// A TaskDevice is a device of a task.
+type TaskDevice struct {
+	ID     iot.DeviceID
+	Family int // index in LanePlan.Families
+	// Passed is how many of the stage's verifiers it has passed; they are asked in order.
+	Passed int
+	// Moved is when its move was begun; zero before.
+	Moved time.Time
+	// Doubt asks a look to report the device also if it is still where it was.
+	Doubt bool
+}
