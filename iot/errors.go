@@ -46,11 +46,14 @@ func (k Kind) String() string {
 // Error makes a Kind the target of [errors.Is].
 func (k Kind) Error() string { return k.String() }
 
-// KindOf returns the kind of err: that of the outermost [Error] in its tree. A context that ended is
-// [Transient]. Everything else, nil included, is [Unclassified].
+// KindOf returns the kind of err: that of the outermost [Error] in its tree, else a Kind in it. A context
+// that ended is [Transient]. Everything else, nil included, is [Unclassified].
 func KindOf(err error) Kind {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Kind
+	}
+	if k, ok := errors.AsType[Kind](err); ok {
+		return k
 	}
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return Transient

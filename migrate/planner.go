@@ -43,10 +43,14 @@ func (p Planner) plan(s *Survey) (*Plan, error) {
 		Limits: p.Limits.withDefaults(), Deadlines: p.Deadlines.withDefaults(),
 		Issues: append([]Issue{}, in.issues...), Lanes: make([]LanePlan, 0, len(in.lanes)),
 	}
+	devices := make(map[string]int, len(s.Products))
+	for i := range s.Products {
+		devices[s.Products[i].Product.Key] = len(s.Products[i].Devices)
+	}
 	var errs []error
 	for i, d := range in.lanes {
 		in.lanes[i].families = nil // they are the plan's now
-		lane, err := p.planLane(d)
+		lane, err := p.planLane(d, devices)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("lane %s: %w", d.lane.ID, err))
 			continue
@@ -81,8 +85,8 @@ func (p Planner) check() error {
 	return nil
 }
 
-// planLane gives the lane to the first strategy that fits.
-func (p Planner) planLane(d draft) (LanePlan, error) {
+// planLane gives the lane to the first strategy that fits. devices is how many each product has at the source.
+func (p Planner) planLane(d draft, devices map[string]int) (LanePlan, error) {
 	var reasons []string
 	for _, s := range p.Strategies {
 		m := s.Match(d.lane)
@@ -96,6 +100,9 @@ func (p Planner) planLane(d draft) (LanePlan, error) {
 			err = CheckStages(stages)
 		}
 		if err == nil {
+			err = d.lane.checkFull(stages, devices)
+		}
+		if err == nil {
 			err = plan.layOut(stages, d.families)
 		}
 		if err != nil {
@@ -104,6 +111,23 @@ func (p Planner) planLane(d draft) (LanePlan, error) {
 		return plan, nil
 	}
 	return LanePlan{}, refuse("no strategy fits products %s (%s)", d.lane.keys(), strings.Join(reasons, "; "))
+}
+
+// checkFull refuses a full migration of a product with devices that are not in the lane: the console
+// would move those that are blocked as well.
+func (l Lane) checkFull(stages []Stage, devices map[string]int) error {
+	for _, s := range stages {
+		if s.Console != ConsoleFull {
+			continue
+		}
+		for _, p := range l.Products {
+			if n := devices[p.Key] - p.Devices; n > 0 {
+				return refuse("stage %s: a full migration would move %d blocked devices of product %s as well: move the rest by API",
+					s.Name, n, p.Key)
+			}
+		}
+	}
+	return nil
 }
 
 func (l Lane) keys() string {

@@ -1,0 +1,175 @@
+package migrate
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/iotferry/iotferry/iot"
+	"github.com/iotferry/iotferry/topology"
+)
+
+func (l *lane) applyIntent(e Entry) error {
+	if l.phase != phaseMoving || l.next >= len(l.queue) || l.inFlight || e.Call != len(l.callAt) {
+		return fmt.Errorf("%w: call %d is not due", ErrDamaged, e.Call)
+	}
+	n := l.newCall(e.At)
+	l.inFlight = true
+	l.lastCall = e.At
+	l.calls++
+	return l.each(e.Names, func(i int32) {
+		if d := &l.dev[i]; d.state == DevicePlanned {
+			d.call = n
+			d.attempts++
+			l.set(i, DeviceIntended)
+		}
+	})
+}
+
+func (l *lane) applyOutcome(e Entry) error {
+	if !l.inFlight || e.Call != len(l.callAt)-1 {
+		return fmt.Errorf("%w: call %d was not begun", ErrDamaged, e.Call)
+	}
+	l.inFlight = false
+	l.lastCall = e.At
+	if e.Error != "" {
+		l.callFailed(e)
+		return nil
+	}
+	for _, f := range e.Refused {
+		if err := l.each(DeviceSet{f.Device}, func(i int32) {
+			l.resolveCall(i, DeviceRejected)
+			l.refusals[i] = f.Evidence
+		}); err != nil {
+			return err
+		}
+	}
+	if err := l.each(e.Unknown, func(i int32) { l.resolveCall(i, DeviceUnknown) }); err != nil {
+		return err
+	}
+	l.endCall(DeviceAccepted, e.At)
+	return nil
+}
+
+// callFailed handles a call of which it is known that it moved nothing.
+func (l *lane) callFailed(e Entry) {
+	for _, name := range l.queue[l.next].Names {
+		if i, ok := l.find(iot.DeviceID{ProductKey: l.queue[l.next].ProductKey, DeviceName: name}); ok && l.dev[i].state == DeviceIntended {
+			l.dev[i].attempts--
+			l.set(i, DevicePlanned)
+		}
+	}
+	if e.Retry {
+		l.throttled++
+		l.again(e.At, e.Error)
+		return
+	}
+	l.halt, l.haltNote = HaltCall, e.Error
+}
+
+// callUnknown is the outcome of a call whose answer nobody will get any more.
+func (l *lane) callUnknown(at time.Time) {
+	l.inFlight = false
+	l.endCall(DeviceUnknown, at)
+}
+
+// endCall gives the rest of the call under way a state and goes on to the next call.
+func (l *lane) endCall(s DeviceState, at time.Time) {
+	call := l.queue[l.next]
+	for _, name := range call.Names {
+		if i, ok := l.find(iot.DeviceID{ProductKey: call.ProductKey, DeviceName: name}); ok {
+			l.resolveCall(i, s)
+		}
+	}
+	l.next++
+	l.tries, l.tryAt, l.errored = 0, time.Time{}, ""
+	if l.next == len(l.queue) {
+		l.settle(at)
+	}
+}
+
+func (l *lane) resolveCall(i int32, s DeviceState) {
+	if l.dev[i].state == DeviceIntended {
+		l.set(i, s)
+	}
+}
+
+// queueCalls packs what is left of the wave into calls.
+func (l *lane) queueCalls(lo, hi int32) {
+	l.queue, l.open, l.next, l.inFlight = nil, nil, 0, false
+	if l.byConsole() {
+		return
+	}
+	var families []topology.Family
+	var begun []bool
+	for f := l.family[lo]; f <= l.family[hi-1]; f++ {
+		if rest := l.plannedOf(f); rest.Len() > 0 {
+			families = append(families, rest)
+			begun = append(begun, l.begunFamily(f))
+		}
+	}
+	l.queue = topology.Calls(families)
+	l.open = openBefore(families, begun, l.queue)
+}
+
+// begunFamily reports whether a member of the family is at the target, or may be.
+func (l *lane) begunFamily(f int32) bool {
+	for i := l.first[f]; i < l.first[f+1]; i++ {
+		if s := l.dev[i].state; s.unresolved() || s >= DeviceArrived && s <= DeviceProven {
+			return true
+		}
+	}
+	return false
+}
+
+// plannedOf returns the members of a family that are to be moved.
+func (l *lane) plannedOf(f int32) topology.Family {
+	whole := l.plan.Families[f]
+	rest := topology.Family{Gateway: whole.Gateway}
+	for i := l.first[f]; i < l.first[f+1]; i++ {
+		if l.dev[i].state == DevicePlanned {
+			rest.Devices = append(rest.Devices, l.deviceID(i))
+		}
+	}
+	return rest
+}
+
+// openBefore tells for each call, and for the time after the last, whether a family is begun but not complete
+// then. begun tells which families were begun before the first call.
+func openBefore(families []topology.Family, begun []bool, calls []topology.Call) []bool {
+	familyOf := make(map[iot.DeviceID]int)
+	missing := make([]int, len(families))
+	split := 0
+	for f, family := range families {
+		missing[f] = family.Len()
+		for _, id := range family.Devices {
+			familyOf[id] = f
+		}
+		if begun[f] {
+			split++
+		}
+	}
+	open := make([]bool, len(calls)+1)
+	open[0] = split > 0
+	for c, call := range calls {
+		for _, id := range callDevices(call) {
+			f := familyOf[id]
+			if !begun[f] {
+				begun[f] = true
+				split++
+			}
+			if missing[f]--; missing[f] == 0 {
+				split--
+			}
+		}
+		open[c+1] = split > 0
+	}
+	return open
+}
+
+func callDevices(c topology.Call) DeviceSet {
+	set := make(DeviceSet, 0, len(c.Names))
+	for _, name := range c.Names {
+		set = append(set, iot.DeviceID{ProductKey: c.ProductKey, DeviceName: name})
+	}
+	return set
+}
