@@ -39,7 +39,7 @@ const (
 	EntryIntent   EntryKind = "intent"   // a call is about to be made: Call, Product, Names
 	EntryOutcome  EntryKind = "outcome"  // what the call answered: Call, Refused, Unknown; all others were accepted. Error: none has moved; Retry
 	EntryLook     EntryKind = "look"     // both instances were read: Arrived, Unmoved of those in doubt, Gone, Both; End; Error if not all could be read
-	EntryVerdicts EntryKind = "verdicts" // a verifier looked: Verifier, Passed, Failed, Evidence, Error if it could not look; End of the round
+	EntryVerdicts EntryKind = "verdicts" // a verifier looked: Verifier, Passed, Failed, Open, Evidence, Error if it could not look; End of the round
 	EntryExpired  EntryKind = "expired"  // the deadline passed: Failed
 	EntryWaveEnd  EntryKind = "wave-end" // every device of the wave is decided
 
@@ -83,6 +83,7 @@ type Entry struct {
 	Passed   DeviceSet `json:"passed,omitempty"`
 	Refused  []Failure `json:"refused,omitempty"`
 	Failed   []Failure `json:"failed,omitempty"`
+	Open     []Failure `json:"open,omitempty"`     // of the devices that stay inconclusive, the first few
 	Evidence *Evidence `json:"evidence,omitempty"` // of the first device that passed
 	Retry    bool      `json:"retry,omitempty"`    // the same may work later
 	End      bool      `json:"end,omitempty"`      // the last entry of a look or a round
@@ -97,7 +98,7 @@ type Header struct {
 	Target   iot.InstanceInfo `json:"target"`
 }
 
-// A Failure is a device that failed, and why.
+// A Failure is a device that failed, or is not proven yet, and why.
 type Failure struct {
 	Device   iot.DeviceID `json:"device"`
 	Evidence Evidence     `json:"evidence"`

@@ -33,6 +33,10 @@ func (x execution) verify(ctx context.Context) {
 	x.emit(end)
 }
 
+// openSample is of how many inconclusive devices a round tells the evidence: a person wants to know what is
+// missing, and a journal must not repeat it for half a million devices.
+const openSample = 20
+
 // ask asks one verifier about some of the task's devices, given by index, and returns those that passed.
 func (x execution) ask(ctx context.Context, v Verifier, devices []int) []int {
 	open := make(map[iot.DeviceID]int, len(devices))
@@ -61,6 +65,9 @@ func (x execution) ask(ctx context.Context, v Verifier, devices []int) []int {
 		case Fail:
 			e.Failed = append(e.Failed, Failure{Device: f.Device, Evidence: f.Evidence})
 		default:
+			if len(e.Open) < openSample {
+				e.Open = append(e.Open, Failure{Device: f.Device, Evidence: f.Evidence})
+			}
 			continue
 		}
 		delete(open, f.Device)
@@ -69,7 +76,7 @@ func (x execution) ask(ctx context.Context, v Verifier, devices []int) []int {
 			e = x.verdictsOf(v)
 		}
 	}
-	if len(e.Passed)+len(e.Failed) > 0 || e.Error != "" {
+	if len(e.Passed)+len(e.Failed)+len(e.Open) > 0 || e.Error != "" {
 		x.emit(e)
 	}
 	return passed

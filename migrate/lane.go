@@ -32,7 +32,6 @@ type lane struct {
 	plan      *LanePlan
 	limits    Limits
 	deadlines Deadlines
-	nodes     map[string]iot.NodeType
 
 	first  []int32 // first[f] is the index of family f's first device; one more at the end
 	family []int32 // family[i] is the family of device i
@@ -77,7 +76,9 @@ type lane struct {
 
 	counts      [deviceStates]int
 	sleeping    [deviceStates]int
-	failedThere int // failed devices that are at the target
+	failedThere int                // failed devices that are at the target
+	missing     map[int32]Evidence // what the last rounds saw of devices that are inconclusive
+	split       time.Duration      // the longest time that a family was split
 	failures    map[int32]Evidence
 	refusals    map[int32]Evidence
 	evidence    []VerifierReport
@@ -88,12 +89,8 @@ type lane struct {
 func newLane(p *LanePlan, limits Limits, deadlines Deadlines) *lane {
 	l := &lane{
 		plan: p, limits: limits, deadlines: deadlines,
-		nodes:    make(map[string]iot.NodeType, len(p.Lane.Products)),
-		failures: map[int32]Evidence{}, refusals: map[int32]Evidence{},
+		failures: map[int32]Evidence{}, refusals: map[int32]Evidence{}, missing: map[int32]Evidence{},
 		callAt: []int64{0}, wave: -1,
-	}
-	for _, product := range p.Lane.Products {
-		l.nodes[product.Key] = product.NodeType
 	}
 	n := 0
 	l.first = make([]int32, 0, len(p.Families)+1)
@@ -202,6 +199,7 @@ func (l *lane) fail(i int32, why Evidence) {
 func (l *lane) enter(p phase, at time.Time) {
 	l.phase, l.since = p, at
 	l.tries, l.tryAt, l.errored, l.roundError, l.progress = 0, time.Time{}, "", "", false
+	clear(l.missing)
 	l.asked = time.Time{}
 }
 

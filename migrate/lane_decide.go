@@ -321,8 +321,13 @@ func (l *lane) expireVerdicts(now time.Time) answer {
 }
 
 func (l *lane) notProven(i int32, now time.Time) Evidence {
-	name := l.stagePlan().Verifiers[l.dev[i].passed]
-	return Evidence{Source: "verifier " + name, At: now, Seen: "inconclusive until the deadline"}
+	e := Evidence{Source: "verifier " + l.stagePlan().Verifiers[l.dev[i].passed], At: now, Seen: "inconclusive until the deadline"}
+	if last, ok := l.missing[i]; ok {
+		e.Seen += ", last seen: " + last.Seen + " (" + last.Source + ")"
+	} else if !l.askable(i) {
+		e.Seen = "not asked: not all of its sub-devices were proven"
+	}
+	return e
 }
 
 func (l *lane) taskDevices(lo, hi int32, is func(int32) bool) []TaskDevice {

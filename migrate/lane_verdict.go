@@ -29,6 +29,7 @@ func (l *lane) startVerifying(at time.Time) {
 	for i := lo; i < hi; i++ {
 		l.dev[i].passed = 0
 	}
+	l.measureSplit(lo, hi)
 	l.recount()
 }
 
@@ -72,6 +73,11 @@ func (l *lane) applyVerdictsOf(e Entry) error {
 				l.progress = true
 			}
 		}); err != nil {
+			return err
+		}
+	}
+	for _, f := range e.Open {
+		if err := l.each(DeviceSet{f.Device}, func(i int32) { l.missing[i] = f.Evidence }); err != nil {
 			return err
 		}
 	}
@@ -125,4 +131,17 @@ func (l *lane) applyExpired(e Entry) error {
 	}
 	l.recount()
 	return nil
+}
+
+// measureSplit finds the longest time between the first and the last call of a family of the wave.
+func (l *lane) measureSplit(lo, hi int32) {
+	for f := l.family[lo]; f <= l.family[hi-1]; f++ {
+		first, last := l.dev[l.first[f]].call, int32(0)
+		for i := l.first[f]; i < l.first[f+1]; i++ {
+			first, last = min(first, l.dev[i].call), max(last, l.dev[i].call)
+		}
+		if first > 0 {
+			l.split = max(l.split, time.Duration(l.callAt[last]-l.callAt[first]))
+		}
+	}
 }

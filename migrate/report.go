@@ -59,6 +59,7 @@ type LaneReport struct {
 	Unmoved  int              `json:"unmoved"`
 	Calls    int              `json:"calls"`   // BatchGrayMigrationDevice calls made
 	Retried  int              `json:"retried"` // calls that the platform put off
+	Split    time.Duration    `json:"split"`   // the longest time between the first and the last call of a family
 	Verdicts []VerifierReport `json:"verdicts,omitempty"`
 	Failures []Failure        `json:"failures,omitempty"` // in plan order
 	Remains  time.Duration    `json:"remains"`            // what is left of calls and waits, with nothing going wrong
@@ -109,7 +110,7 @@ func (l *lane) makeReport() LaneReport {
 		Unproven: n[DeviceArrived] + n[DeviceOnline] - l.sleeping[DeviceArrived],
 		Failed:   n[DeviceFailed], Returned: n[DeviceReturned], Unmoved: n[DevicePlanned],
 		Underway: n[DeviceIntended] + n[DeviceAccepted] + n[DeviceRejected] + n[DeviceUnknown] + n[DeviceReturning],
-		Calls:    l.calls, Retried: l.throttled,
+		Calls:    l.calls, Retried: l.throttled, Split: l.split,
 		Verdicts: append([]VerifierReport(nil), l.evidence...),
 		Failures: l.failureList(), Remains: l.remains(),
 	}

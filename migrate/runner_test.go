@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -636,5 +637,98 @@ func TestChangedStrategyIsRefused(t *testing.T) {
 		})}
 	if _, err := migrate.NewRunner(c.config); !errors.Is(err, migrate.ErrMismatch) {
 		t.Errorf("got %v, want ErrMismatch", err)
+	}
+}
+
+// What cannot be proven says what was seen last; a gateway whose sub-device is not proven says that it was not asked.
+func TestUnprovenDevicesSayWhatIsMissing(t *testing.T) {
+	silent := iot.DeviceID{}
+	c := start(t, setup{fleet: migratetest.GenerateOptions{Gateways: 2, SubDevices: 3},
+		limits: migrate.Limits{MaxFailedDevices: 100, MaxFailedShare: 1},
+		fault: func(op migratetest.Op) migratetest.Fault {
+			stays := op.Kind == "device" && op.ProductKey == silent.ProductKey && slices.Contains(op.Devices, silent.DeviceName)
+			if stays && op.Name == "Connect" {
+				return migratetest.Fault{Refuse: iot.Denied}
+			}
+			return migratetest.Fault{}
+		}})
+	family := c.config.Plan.Lanes[0].Families[0]
+	silent = family.Devices[0]
+	lane := c.run().Lanes[0]
+	got := map[iot.DeviceID]string{}
+	for _, f := range lane.Failures {
+		got[f.Device] = f.Evidence.Seen
+	}
+	if len(got) != 2 || !strings.Contains(got[silent], "last seen: ") || !strings.Contains(got[family.Gateway], "not asked") {
+		t.Errorf("failures: %v", got)
+	}
+}
+
+// The time that families are split is measured, and is what the plan foretold.
+func TestSplitIsMeasured(t *testing.T) {
+	c := start(t, setup{fleet: migratetest.GenerateOptions{Gateways: 8, SubDevices: 25}})
+	lane := c.run().Lanes[0]
+	forecast := c.config.Plan.Lanes[0].Forecast
+	if lane.Split == 0 || lane.Split > forecast.SplitMax+time.Second {
+		t.Errorf("a family was split for %v, the plan foretold %v at most", lane.Split, forecast.SplitMax)
+	}
+}
+
+func TestLanesWaitForFreeConsoleTasks(t *testing.T) {
+	open, most := map[string]int{}, 0
+	c := start(t, setup{fleet: migratetest.GenerateOptions{Direct: 5, PreRegistered: 5, ThingModel: 5, Gateways: 2, SubDevices: 2},
+		limits: migrate.Limits{MaxTasks: 3},
+		watch: func(e migrate.Entry, s *migrate.State) {
+			switch e.Kind {
+			case migrate.EntryStage:
+				open[e.Lane] = 1
+			case migrate.EntryLaneEnd:
+				delete(open, e.Lane)
+			}
+			most = max(most, len(open))
+		},
+		strategy: func(cloud *migratetest.Cloud) migrate.Strategy {
+			proof := []migrate.Verifier{verify.Online(verify.OnlineConfig{})}
+			return migrate.NewStrategy("bare", func(migrate.Lane) migrate.Match { return migrate.Match{Fits: true} },
+				func(migrate.Lane) ([]migrate.Stage, error) {
+					return []migrate.Stage{
+						{Name: "create-task", Console: migrate.ConsoleCreate},
+						{Name: "all", Console: migrate.ConsoleGray, Move: &migrate.Move{Rest: true}, Verify: proof},
+						{Name: "confirm-gray", Console: migrate.ConsoleConfirm},
+					}, nil
+				})
+		}})
+	if report := c.run(); report.Outcome != migrate.OutcomeProven {
+		t.Fatalf("outcome %s: %+v", report.Outcome, report.Lanes)
+	}
+	if n := len(c.config.Plan.Lanes); n < 4 || most > 3 || most < 2 {
+		t.Errorf("of %d lanes, %d were open at once; 3 console tasks are allowed", n, most)
+	}
+}
+
+func TestFullMigrationSparesBlockedDevices(t *testing.T) {
+	cloud, err := migratetest.Open(fleets.Demo(), migratetest.Options{NoQuotas: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	survey, err := cloud.Survey(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	full := migrate.NewStrategy("full", func(migrate.Lane) migrate.Match { return migrate.Match{Fits: true} },
+		func(migrate.Lane) ([]migrate.Stage, error) {
+			return []migrate.Stage{{Name: "all", Console: migrate.ConsoleFull, Move: &migrate.Move{Rest: true}}}, nil
+		})
+	planner := migrate.Planner{Strategies: []migrate.Strategy{full}}
+	if _, err := planner.Plan(survey); err != nil {
+		t.Errorf("nothing of the lanes' products is blocked, yet: %v", err)
+	}
+	for i := range survey.Products {
+		if p := &survey.Products[i]; p.Product.Key == "a1Meter0001" {
+			p.Distributed = append(p.Distributed, p.Devices[0].ID)
+		}
+	}
+	if _, err := planner.Plan(survey); !errors.Is(err, iot.Invalid) || !strings.Contains(err.Error(), "1 blocked devices of product a1Meter0001") {
+		t.Errorf("got %v, want a refusal that names the product", err)
 	}
 }
