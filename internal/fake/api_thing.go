@@ -1,0 +1,164 @@
+package fake
+
+import (
+	"context"
+	"encoding/json"
+	"math/rand/v2"
+	"time"
+
+	"github.com/iotferry/iotferry/iot"
+)
+
+// InvokeThingServiceRequest calls a service of a device's thing model.
+type InvokeThingServiceRequest struct {
+	IotInstanceId, ProductKey, DeviceName string
+	Identifier                            string
+	Args                                  string // a JSON object
+}
+
+// InvokeThingServiceResponse is the answer. Result is empty for an asynchronous service, whose answer is a
+// message with the same ID.
+type InvokeThingServiceResponse struct {
+	MessageId string
+	Result    string // JSON
+}
+
+// serviceTimeout is how long the platform waits for a synchronous service.
+const serviceTimeout = 8 * time.Second
+
+// InvokeThingService calls a service. The thing model says whether it is synchronous. It waits on the Cloud's
+// clock.
+func (c *Cloud) InvokeThingService(
+	ctx context.Context, r InvokeThingServiceRequest,
+) (InvokeThingServiceResponse, error) {
+	id := iot.DeviceID{ProductKey: r.ProductKey, DeviceName: r.DeviceName}
+	op := deviceOp("InvokeThingService", r.IotInstanceId, id)
+	var wait time.Duration
+	out, err := call(ctx, c, op, func(f Fault) (InvokeThingServiceResponse, error) {
+		_, d, err := c.reach(r.IotInstanceId, id, true)
+		if err != nil {
+			return InvokeThingServiceResponse{}, err
+		}
+		s, err := d.product.callable(r.Identifier, r.Args)
+		switch {
+		case err != nil:
+			return InvokeThingServiceResponse{}, err
+		case s.CallType != "sync":
+			return c.invokeAsync(d, s, f), nil
+		}
+		var answer InvokeThingServiceResponse
+		answer, wait, err = c.invokeSync(d, s)
+		return answer, err
+	})
+	if wait > 0 {
+		if e := c.clock.WaitUntil(ctx, c.clock.Now().Add(wait)); e != nil {
+			return InvokeThingServiceResponse{}, &LostError{op.Name, e}
+		}
+	}
+	return out, err
+}
+
+func (p *product) callable(identifier, args string) (*tslService, error) {
+	if p.tsl == nil {
+		return nil, refuse(codeNotTSL, "product %s has no thing model", p.key)
+	}
+	s := p.model.service(identifier)
+	if s == nil {
+		return nil, refuse(codeInvokeFailed, "the thing model has no service %q", identifier)
+	}
+	var object map[string]json.RawMessage
+	if json.Unmarshal([]byte(args), &object) != nil || object == nil {
+		return nil, refuse(codeInvokeFailed, "the arguments are not a JSON object")
+	}
+	return s, nil
+}
+
+func (c *Cloud) invokeSync(d *device, s *tslService) (InvokeThingServiceResponse, time.Duration, error) {
+	var none InvokeThingServiceResponse
+	switch {
+	case !d.connected():
+		return none, 0, refuse(codeOffline, "device %s is offline", d.id())
+	case !d.alive():
+		return none, 0, refuse(codeHalfConn, "device %s is half connected", d.id())
+	case c.quirks.AnswerDelay > serviceTimeout:
+		return none, serviceTimeout, refuse(codeTimeout, "device %s did not answer", d.id())
+	}
+	id := c.newID()
+	result := marshal(d.output(s, id))
+	return InvokeThingServiceResponse{messageID(id), string(result)}, c.quirks.AnswerDelay, nil
+}
+
+// output makes what a service answers, as the thing model says.
+func (d *device) output(s *tslService, id uint64) map[string]any {
+	return values(s.Output, rand.New(rand.NewPCG(d.seed, id)))
+}
+
+// invokeAsync sends a service to a device, which answers later. If the device is offline, the
+// platform itself answers, with code 9201.
+func (c *Cloud) invokeAsync(d *device, s *tslService, f Fault) InvokeThingServiceResponse {
+	id := c.newID()
+	out := InvokeThingServiceResponse{MessageId: messageID(id)}
+	topic := d.topic("/thing/downlink/reply/message")
+	switch {
+	case f.lies(d.name):
+	case !d.connected():
+		body := replyBody(d, c.at, out.MessageId, 9201, "device offline", struct{}{})
+		c.forward(d, record{id: id, text: &text{topic, body}})
+	default:
+		at := c.at + int64(c.quirks.ReplyDelay)
+		body := replyBody(d, at, out.MessageId, 200, "success", d.output(s, id))
+		c.after(c.quirks.ReplyDelay, event{kind: publishEvent, dev: d, rec: &record{id: id, text: &text{topic, body}}})
+	}
+	return out
+}
+
+// SetDevicePropertyRequest sets properties of a device.
+type SetDevicePropertyRequest struct {
+	IotInstanceId, ProductKey, DeviceName string
+	Items                                 string // a JSON object: identifier to value
+}
+
+// SetDevicePropertyResponse tells that the command was sent.
+type SetDevicePropertyResponse struct{ MessageId string }
+
+// SetDeviceProperty sets properties; a device that is online then posts them.
+func (c *Cloud) SetDeviceProperty(
+	ctx context.Context, r SetDevicePropertyRequest,
+) (SetDevicePropertyResponse, error) {
+	id := iot.DeviceID{ProductKey: r.ProductKey, DeviceName: r.DeviceName}
+	op := deviceOp("SetDeviceProperty", r.IotInstanceId, id)
+	return call(ctx, c, op, func(f Fault) (SetDevicePropertyResponse, error) {
+		_, d, err := c.reach(r.IotInstanceId, id, false)
+		if err != nil {
+			return SetDevicePropertyResponse{}, err
+		}
+		items, err := d.product.settable(r.Items)
+		if err != nil {
+			return SetDevicePropertyResponse{}, err
+		}
+		message := c.newID()
+		if d.alive() && !f.lies(d.name) {
+			body := propertyPost(d, c.at+int64(c.quirks.ReplyDelay), items)
+			c.after(c.quirks.ReplyDelay, event{
+				kind: publishEvent, dev: d, rec: &record{text: &text{d.topic(propertyTopic), string(body)}},
+			})
+		}
+		return SetDevicePropertyResponse{messageID(message)}, nil
+	})
+}
+
+func (p *product) settable(text string) (map[string]any, error) {
+	if p.tsl == nil {
+		return nil, refuse(codeNotTSL, "product %s has no thing model", p.key)
+	}
+	var items map[string]any
+	if json.Unmarshal([]byte(text), &items) != nil || len(items) == 0 {
+		return nil, refuse(codeSetFailed, "the items are not a JSON object with members")
+	}
+	for identifier := range items {
+		if !p.model.property(identifier) {
+			return nil, refuse(codeSetFailed, "the thing model has no such property")
+		}
+	}
+	return items, nil
+}

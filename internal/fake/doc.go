@@ -1,0 +1,54 @@
+// Package fake is the platform in memory: one account with a legacy public instance and its Enterprise
+// instances, the APIs with their limits, the web console, message forwarding, and the devices themselves.
+// It behaves as the platform's documentation says; where that is silent, [Quirks] says what it does.
+//
+// A [Cloud] is made of a fleet by [New]. There are four doors to it:
+//
+//   - the APIs, one method each, with the platform's names, limits, quotas and error codes;
+//   - [Cloud.Platform] and [Cloud.Receiver], which put the contracts of package iot on top of them;
+//   - [Cloud.Console], what only the web console offers;
+//   - [Cloud.Truth], [Cloud.PowerOn] and their like: what no client of the platform can see or do.
+//
+// [Cloud.Sink] and [Cloud.Consume] are where messages come out.
+//
+// # Time
+//
+// A Cloud starts no goroutine. What time has changed, by the clock that it shares with the runner of a
+// campaign, is computed when somebody asks: events in the order of time, and periodic reports by
+// arithmetic, when they are read. Weeks of hundreds of thousands of devices cost little that way.
+//
+// # Faults
+//
+// Options.Hook is asked before every operation and can refuse it, let it happen and lose the
+// answer, or answer without doing it; see [Fault].
+//
+// # Differences from the platform
+//
+//   - There is one account, which owns everything; permissions, RAM users, regions and signatures do not exist.
+//   - Only the APIs that have a method here exist. Device groups, OTA, jobs, scenes, the shadow, history,
+//     device distribution as an act, and changes of the topology are missing.
+//   - QueryThingModelPublished answers in the form of GetThingModelTslPublished, that of fleet files.
+//   - The quota of RRpc is that of one caller's address (100 per second), as all calls come from this process.
+//   - A call that is refused for its quota does not use up quota. Calls take no time, unless a hook says so.
+//   - Over-long batches are refused with iot.device.InvalidFormattedDeviceName, and consumer groups and
+//     subscriptions have error codes of the fake's own (iot.consumergroup, iot.subscribe): the platform's are not documented.
+//   - BatchGetDeviceState leaves out devices that are not on the instance; GetGatewayBySubDevice answers with
+//     nothing for a device that has no gateway. Neither is documented.
+//   - Visibility lags concern what the registry shows. Commands go by where a device really is.
+//   - CreateTask compares the target's quota with the devices of this one product, and nothing checks it
+//     when devices connect. A product that cannot be moved can have a task; its devices fail one by one.
+//   - A rollback moves all its devices at once. A task can be closed by hand.
+//   - All devices speak as the simulated ones do: a custom device publishes /user/update every
+//     Quirks.ReportEvery, or the first topic that a rule names, and the other topics that rules name more seldom; an
+//     Alink device its properties and events. They lie on a grid in time: nothing is sent at connecting. A device
+//     that was off during a report does not send it later.
+//   - Messages do not get lost or out of order, and have no size limit. Push rates and connect rates of AMQP do
+//     not exist. Reports are kept a day and never pushed out; other messages are kept a day and up to
+//     Quirks.MaxBacklog. What a group that loses a product's device data has not consumed of its reports is gone.
+//   - A [Cloud.Receiver] settles what it returned even if its connection was closed for idleness meanwhile.
+//   - Rules have no SQL: they take all of a message whose topic fits. They see what devices publish, not status
+//     and lifecycle messages; their actions never fail; a sink keeps the newest messages only.
+//   - Messages for MNS queues go nowhere. Topology messages are never sent, as the topology does not change.
+//   - Messages that wait for a device at the source (QoS 1) are lost when it moves.
+//   - Synchronous services of an offline device are refused with iot.messagebroker.OFFLINE.
+package fake
