@@ -38,7 +38,8 @@ func (s DeviceState) unresolved() bool {
 
 // device is one device's place in a lane's state: small, since there are a million of them.
 type device struct {
-	call     int32 // number of the last call with it; 0 for none
+	call     int32  // number of the last call with it; 0 for none
+	counted  uint16 // the verifiers, by their place in the report, that count it as passed
 	state    DeviceState
 	passed   uint8 // how many verifiers of the current wave or check it passed
 	attempts uint8 // how many calls it was in

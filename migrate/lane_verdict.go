@@ -93,6 +93,7 @@ func (l *lane) pass(i int32, k int, name string) {
 	}
 	d.passed++
 	l.progress = true
+	l.count(i, name)
 	if name == OnlineVerifier && d.state == DeviceArrived {
 		l.set(i, DeviceOnline)
 	}
@@ -101,23 +102,34 @@ func (l *lane) pass(i int32, k int, name string) {
 	}
 }
 
+// report keeps a sample of what a verifier saw.
 func (l *lane) report(e Entry) {
-	r := l.reportOf(e.Verifier)
-	r.Passed += len(e.Passed)
+	r := &l.evidence[l.reportOf(e.Verifier)]
 	r.Failed += len(e.Failed)
 	if r.Sample == nil && e.Evidence != nil {
 		r.Sample = e.Evidence
 	}
 }
 
-func (l *lane) reportOf(verifier string) *VerifierReport {
+// count counts device i as passed by a verifier, once, however many stages ask it.
+func (l *lane) count(i int32, verifier string) {
+	r := l.reportOf(verifier)
+	bit := uint16(1) << min(r, 15) // verifiers beyond the sixteenth of a lane share a bit
+	if d := &l.dev[i]; d.counted&bit == 0 {
+		d.counted |= bit
+		l.evidence[r].Passed++
+	}
+}
+
+// reportOf returns the index of the report of a verifier.
+func (l *lane) reportOf(verifier string) int {
 	for i := range l.evidence {
 		if l.evidence[i].Verifier == verifier {
-			return &l.evidence[i]
+			return i
 		}
 	}
 	l.evidence = append(l.evidence, VerifierReport{Verifier: verifier})
-	return &l.evidence[len(l.evidence)-1]
+	return len(l.evidence) - 1
 }
 
 func (l *lane) applyExpired(e Entry) error {

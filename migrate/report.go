@@ -68,8 +68,8 @@ type LaneReport struct {
 // A VerifierReport sums up what one verifier of a lane said.
 type VerifierReport struct {
 	Verifier string    `json:"verifier"`
-	Passed   int       `json:"passed"`
-	Failed   int       `json:"failed"`
+	Passed   int       `json:"passed"`           // devices, each counted once, whatever became of it later
+	Failed   int       `json:"failed"`           // devices
 	Sample   *Evidence `json:"sample,omitempty"` // of the first device that passed
 }
 
