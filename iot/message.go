@@ -22,11 +22,21 @@ func (m Message) Device() (DeviceID, bool) {
 	topic := strings.TrimPrefix(m.Topic, "/as/mqtt/status")
 	topic = strings.TrimPrefix(topic, "/sys")
 	parts := strings.SplitN(topic, "/", 4)
-	if len(parts) < 3 || parts[0] != "" {
+	if len(parts) < 3 || parts[0] != "" || isJobStatus(parts) {
 		return DeviceID{}, false
 	}
 	id := DeviceID{ProductKey: parts[1], DeviceName: parts[2]}
 	return id, id.Check() == nil
+}
+
+// isJobStatus recognises the one topic of a product that has no device in it:
+// /${productKey}/${packageId}/${jobId}/ota/job/status.
+func isJobStatus(parts []string) bool {
+	if len(parts) < 4 {
+		return false
+	}
+	job, rest, _ := strings.Cut(parts[3], "/")
+	return rest == "ota/job/status" && job != "user"
 }
 
 // A MigrationNotice is an instance-migration message of the source's rules engine: the platform's own

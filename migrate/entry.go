@@ -70,7 +70,7 @@ type Entry struct {
 	Note     string      `json:"note,omitempty"`
 	Error    string      `json:"error,omitempty"`
 
-	Call     int       `json:"call,omitempty"` // number of the call in its lane, from 1
+	Call     int       `json:"call,omitempty"` // number of the call in its lane: larger for every call
 	Product  string    `json:"product,omitempty"`
 	Names    DeviceSet `json:"names,omitempty"`
 	Unknown  DeviceSet `json:"unknown,omitempty"`

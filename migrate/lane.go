@@ -55,15 +55,16 @@ type lane struct {
 	inFlight bool            // the intent of queue[next] is recorded, its outcome is not
 	lastCall time.Time
 
-	tries      int       // rounds, looks or retries without progress in this phase
-	tryAt      time.Time // when the next one is due; zero for at once
-	errored    string    // what kept the last round or look from being made
-	progress   bool      // the round under way has decided something
-	roundError string    // what kept a verifier from looking in the round under way
-	seen       DeviceSet // on both instances or on none, by the look under way
-	astray     DeviceSet // the same, by the last complete look
-	undecided  int       // devices without a final verdict when the last round ended
-	until      time.Time // the end of the least waiting time
+	tries      int          // rounds, looks or retries without progress in this phase
+	tryAt      time.Time    // when the next one is due; zero for at once
+	errored    string       // what kept the last round or look from being made
+	progress   bool         // the round under way has decided something
+	roundError string       // what kept a verifier from looking in the round under way
+	seen       DeviceSet    // on both instances or on none, by the look under way
+	astray     DeviceSet    // the same, by the last complete look
+	looks      [2]time.Time // when the last two complete looks of this phase ended, the older first
+	undecided  int          // devices without a final verdict when the last round ended
+	until      time.Time    // the end of the least waiting time
 
 	halt     HaltReason
 	haltNote string
@@ -200,6 +201,7 @@ func (l *lane) enter(p phase, at time.Time) {
 	l.phase, l.since = p, at
 	l.tries, l.tryAt, l.errored, l.roundError, l.progress = 0, time.Time{}, "", "", false
 	clear(l.missing)
+	l.looks = [2]time.Time{}
 	l.asked = time.Time{}
 }
 

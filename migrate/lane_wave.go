@@ -83,12 +83,7 @@ func (l *lane) applyLook(e Entry) error {
 	if l.phase != phaseArriving {
 		return fmt.Errorf("%w: no look is due", ErrDamaged)
 	}
-	if err := l.each(e.Arrived, func(i int32) {
-		if l.dev[i].state.unresolved() {
-			l.set(i, DeviceArrived)
-			l.progress = true
-		}
-	}); err != nil {
+	if err := l.arrived(e.Arrived); err != nil {
 		return err
 	}
 	if err := l.each(e.Unmoved, func(i int32) { l.unmoved(i, e.At) }); err != nil {
@@ -97,10 +92,32 @@ func (l *lane) applyLook(e Entry) error {
 	l.seen = append(append(l.seen, e.Gone...), e.Both...)
 	if e.End {
 		l.astray, l.seen = l.seen, nil
+		if e.Error == "" {
+			l.looks = [2]time.Time{l.looks[1], e.At}
+		}
 		l.endRound(e)
 		l.settle(e.At)
 	}
 	return nil
+}
+
+// arrived records which devices are at the target. One that the console moves may move hours after the operator
+// was asked: it was still at the source in the complete look before this one, so after the end of the one before that.
+func (l *lane) arrived(set DeviceSet) error {
+	n := int32(0)
+	if l.byConsole() && !l.looks[0].IsZero() && len(set) > 0 {
+		n = l.newCall(l.looks[0])
+	}
+	return l.each(set, func(i int32) {
+		if !l.dev[i].state.unresolved() {
+			return
+		}
+		if n > 0 {
+			l.dev[i].call = n
+		}
+		l.set(i, DeviceArrived)
+		l.progress = true
+	})
 }
 
 // unmoved decides on a device that a look showed at the source: one that was refused, or whose outcome is unknown

@@ -732,3 +732,53 @@ func TestFullMigrationSparesBlockedDevices(t *testing.T) {
 		t.Errorf("got %v, want a refusal that names the product", err)
 	}
 }
+
+// An operator may take hours. What a device did between being asked for and being moved proves nothing, so the time of
+// its move is narrowed down by the looks.
+func TestMovedIsNarrowedDownForLateOperators(t *testing.T) {
+	var pending *migrate.ConsoleTask
+	var c *campaign
+	var moved, asked time.Time
+	c = start(t, setup{fleet: migratetest.GenerateOptions{Direct: 3},
+		watch: func(e migrate.Entry, _ *migrate.State) {
+			if e.Kind == migrate.EntryLook && pending != nil && e.At.Sub(asked) > 5*time.Hour {
+				if err := c.cloud.Operator().Perform(context.Background(), *pending); err != nil {
+					t.Error(err)
+				}
+				pending = nil
+			}
+		},
+		strategy: func(cloud *migratetest.Cloud) migrate.Strategy {
+			note := migrate.NewVerifier("note", func(_ context.Context, s *migrate.Subject) iter.Seq2[migrate.Finding, error] {
+				return func(yield func(migrate.Finding, error) bool) {
+					for _, d := range s.Devices {
+						moved = d.Moved
+						if !yield(migrate.Finding{Device: d.ID, Verdict: migrate.Pass}, nil) {
+							return
+						}
+					}
+				}
+			})
+			return migrate.NewStrategy("late", func(migrate.Lane) migrate.Match { return migrate.Match{Fits: true} },
+				func(migrate.Lane) ([]migrate.Stage, error) {
+					return []migrate.Stage{
+						{Name: "create-task", Console: migrate.ConsoleCreate},
+						{Name: "all", Console: migrate.ConsoleGray, Move: &migrate.Move{Rest: true}, Verify: []migrate.Verifier{note}},
+					}, nil
+				})
+		}})
+	c.config.Operator = migrate.OperatorFunc(func(ctx context.Context, task migrate.ConsoleTask) error {
+		if task.Kind == migrate.ConsoleGray {
+			pending, asked = &task, c.config.Clock.Now()
+			return nil
+		}
+		return c.cloud.Operator().Perform(ctx, task)
+	})
+	c.newRunner()
+	if got := c.run().Outcome; got != migrate.OutcomeProven {
+		t.Fatalf("outcome %s", got)
+	}
+	if late := moved.Sub(asked); late < 4*time.Hour+55*time.Minute || late > 5*time.Hour+5*time.Minute {
+		t.Errorf("the device moved 5 hours after the operator was asked, the verifier was told %v", late)
+	}
+}

@@ -32,7 +32,7 @@ type Task struct {
 	Stage, Wave int
 	// Intent must be durable before the task starts; nil if the task only reads.
 	Intent *Entry
-	// Call is what TaskMove sends; CallNumber counts the lane's calls from 1.
+	// Call is what TaskMove sends; CallNumber is larger for every call of the lane.
 	Call       topology.Call
 	CallNumber int
 	// Devices are those that the task is about, in plan order, for TaskConsole with devices, TaskBefore, TaskLook,

@@ -42,8 +42,9 @@ type SubjectDevice struct {
 	Gateway iot.DeviceID // of a sub-device, as planned; zero for all others
 	// Family is the whole family as planned, the gateway last. It is shared: do not write to it.
 	Family []iot.DeviceID
-	// Moved is when the call or the console task that moved the device was begun, by the runner's clock. It
-	// is zero for a device that somebody else had moved before its wave.
+	// Moved is a time, by the runner's clock, when the device was not yet at the target: when the call with it
+	// was begun, or, if the console moved it, the latest time from which that is known. It is zero for a
+	// device that somebody else had moved before its wave.
 	Moved time.Time
 }
 

@@ -1,0 +1,167 @@
+package scenario
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/iotferry/iotferry/iot"
+	"github.com/iotferry/iotferry/migrate"
+	"github.com/iotferry/iotferry/topology"
+	"github.com/iotferry/iotferry/verify"
+)
+
+// The defaults of [Options].
+const (
+	DefaultFirstGray = 10
+	DefaultGrayShare = 0.1
+)
+
+// Options are what the strategies need to know from their caller. The zero value works: it leaves out what it has
+// no means to observe. Functions must be safe for concurrent use, and may run again after a crash: they must
+// then come to the same end.
+type Options struct {
+	// Sink is where the messages of devices arrive that the target forwards: the caller's own table or queue, or
+	// a [verify.Inbox]. Without it nobody can see whether devices report.
+	Sink verify.Sink
+	// Pub configures how Pub is verified. Its WithoutInstanceID is not read: see TicketGranted.
+	Pub verify.PubConfig
+	// Services chooses the services of a thing model that are called to verify InvokeThingService. There is no
+	// harmless default: without it no service is called. See [verify.ServicesWithoutInput].
+	Services func(productKey string, model json.RawMessage) ([]verify.Invocation, error)
+	// Replies is where the answers to asynchronous services arrive. Without it those services are not called.
+	Replies verify.Sink
+	// TicketGranted says that the platform lets this account call Pub and InvokeThingService without an
+	// instance ID for migrated devices. Then these calls are verified both with and without it.
+	TicketGranted bool
+	// Skew is how far the platform's clock may be behind the runner's: see package verify.
+	Skew time.Duration
+	// Wrap may replace each verifier before it becomes part of a stage: by a [verify.Sampled] or [verify.Shadow] one,
+	// or, for busy groups, by a [verify.Subscription] that allows a backlog. Nil as its result leaves the
+	// verifier out. It must be pure.
+	Wrap func(migrate.Verifier) migrate.Verifier
+
+	// FirstGray is about how many devices the first gray batch moves; zero means 10. The platform does not
+	// document a limit.
+	FirstGray int
+	// GrayDevices is about how many devices of a lane the gray waves move after that, before the rest; zero
+	// means GrayShare of them.
+	GrayDevices int
+	// GrayShare is the share of a lane's devices that the gray waves move, above 0 to 1; zero means 0.1.
+	GrayShare float64
+	// Ramp sizes all waves that move by API. The zero value is the default ramp of package topology.
+	Ramp topology.Ramp
+	// Full moves the rest by full migration in the console, as one wave, instead of by API, wave by wave.
+	Full bool
+
+	// Group names a consumer group of the target that is to get the lane's messages, beside the groups that came
+	// along: it is found by name or created, and subscribed to what the product's AMQP subscription carries, or
+	// to device data if there is none. A [verify.Inbox] over it sees reports and answers. The platform keeps one
+	// subscription per product: if the source had several, they become one. Empty leaves subscriptions as they came
+	// along. Strategies preregistered and tsl read it.
+	Group string
+	// UpdateSubscriber lets the server read the AMQP groups of the target, too. Nil makes it a gate: a
+	// person does it and approves. Only strategy preregistered reads it.
+	UpdateSubscriber func(context.Context, *migrate.Env) error
+	// NewDevice plugs in a new device that was registered directly at the target, so that it comes online. If an
+	// earlier process registered the device, the secret is empty: the platform tells it only once. Nil makes it
+	// a gate: a person creates and tries out a new device, and approves. Only strategy preregistered reads it.
+	NewDevice func(context.Context, *migrate.Env, iot.Credential) error
+	// NewDeviceName names that device; empty derives a name from the campaign's.
+	NewDeviceName string
+
+	// SyncWindow is how long data synchronisation runs before the rest moves; zero means 7 to 30 days, and
+	// the guide allows no less and no more. Only strategy tsl reads it.
+	SyncWindow migrate.Window
+	// History verifies, in the end, that devices have their history at the target. Nil leaves it out. Only
+	// strategy tsl reads it.
+	History migrate.Verifier
+}
+
+// The guide's bounds of data synchronisation.
+const (
+	day       = 24 * time.Hour
+	leastSync = 7 * day
+	mostSync  = 30 * day
+)
+
+// The platform's bounds of a group's name: CreateConsumerGroup.
+const (
+	minGroupName = 4
+	maxGroupName = 30
+)
+
+// Check returns an [iot.Invalid] error that names the first field that makes no sense. Every strategy's Stages
+// calls it.
+func (o Options) Check() error {
+	switch {
+	case o.FirstGray < 0:
+		return refuse("FirstGray is %d: it must be 1 or more, or 0 for %d", o.FirstGray, DefaultFirstGray)
+	case o.GrayDevices < 0:
+		return refuse("GrayDevices is %d: it must be 1 or more, or 0 for GrayShare", o.GrayDevices)
+	case !(o.GrayShare >= 0 && o.GrayShare <= 1): // refuses NaN as well
+		return refuse("GrayShare is %v: it must be above 0 to 1, or 0 for %v", o.GrayShare, DefaultGrayShare)
+	case o.Pub.Acks != nil && o.Pub.Acknowledges == nil:
+		return refuse("Pub.Acks is set, but Pub.Acknowledges is not: it has to tell what acknowledges a message")
+	case o.Replies != nil && o.Services == nil:
+		return refuse("Replies is set, but Services is not: no service is called without it")
+	}
+	if n := len(o.Group); n > 0 && (n < minGroupName || n > maxGroupName) {
+		return refuse("Group %q has %d characters: %d to %d are allowed", o.Group, n, minGroupName, maxGroupName)
+	}
+	if o.NewDeviceName != "" {
+		if err := iot.CheckDeviceName(o.NewDeviceName); err != nil {
+			return fmt.Errorf("scenario options: NewDeviceName: %w", err)
+		}
+	}
+	if err := o.Ramp.Check(); err != nil {
+		return fmt.Errorf("scenario options: %w", err)
+	}
+	return o.checkSync()
+}
+
+func (o Options) checkSync() error {
+	w := o.syncWindow()
+	if w.Min < leastSync || w.Max > mostSync || w.Min > w.Max {
+		return refuse("SyncWindow is %v to %v: the guide asks to wait 7 to 30 days, as the target gets the history of that time only",
+			w.Min, w.Max)
+	}
+	return nil
+}
+
+// syncWindow fills in each end that is zero.
+func (o Options) syncWindow() migrate.Window {
+	w := o.SyncWindow
+	if w.Min == 0 {
+		w.Min = leastSync
+	}
+	if w.Max == 0 {
+		w.Max = mostSync
+	}
+	return w
+}
+
+func (o Options) firstDevices() int {
+	if o.FirstGray == 0 {
+		return DefaultFirstGray
+	}
+	return o.FirstGray
+}
+
+// grayDevices returns how many devices of a lane move in gray waves, at least one.
+func (o Options) grayDevices(devices int) int {
+	if o.GrayDevices > 0 {
+		return o.GrayDevices
+	}
+	share := o.GrayShare
+	if share == 0 {
+		share = DefaultGrayShare
+	}
+	return max(1, int(math.Ceil(share*float64(devices))))
+}
+
+func refuse(format string, args ...any) error {
+	return &iot.Error{Kind: iot.Invalid, Op: "scenario options", Message: fmt.Sprintf(format, args...)}
+}

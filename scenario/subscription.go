@@ -1,0 +1,108 @@
+package scenario
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/iotferry/iotferry/iot"
+	"github.com/iotferry/iotferry/migrate"
+)
+
+// A subscription is the own code of the stage of that name. Running it twice is the same as once.
+type subscription struct {
+	group string // name of a group to subscribe; empty to see only that the subscriptions came along
+}
+
+func (s subscription) run(ctx context.Context, env *migrate.Env) error {
+	var id string
+	if s.group != "" {
+		var err error
+		if id, err = s.findOrCreate(ctx, env); err != nil {
+			return err
+		}
+	}
+	for _, p := range env.Lane.Products {
+		if err := s.subscribe(ctx, env, p, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s subscription) findOrCreate(ctx context.Context, env *migrate.Env) (string, error) {
+	target := env.Platform.Target
+	for g, err := range target.Groups(ctx) {
+		if err != nil {
+			return "", fmt.Errorf("subscription: read groups at %s: %w", target.Info, err)
+		}
+		if g.Name == s.group {
+			return g.ID, nil
+		}
+	}
+	g, err := target.CreateGroup(ctx, s.group)
+	if errors.Is(err, iot.Conflict) || errors.Is(err, iot.UnknownOutcome) {
+		return "", notYet("subscription", "group %q was created, but %s does not show it yet", s.group, target.Info)
+	}
+	if err != nil {
+		return "", fmt.Errorf("subscription: create group %q at %s: %w", s.group, target.Info, err)
+	}
+	return g.ID, nil
+}
+
+// subscribe adds the group to the product's AMQP subscription at the target, if it is not in it already.
+func (s subscription) subscribe(ctx context.Context, env *migrate.Env, p migrate.Product, id string) error {
+	target := env.Platform.Target
+	there, err := target.Subscriptions(ctx, p.Key)
+	if err != nil && !errors.Is(err, iot.NotFound) { // as long as the product itself is not there
+		return fmt.Errorf("subscription: read subscriptions of %s at %s: %w", p.Key, target.Info, err)
+	}
+	now := merged(p.Key, there)
+	switch {
+	case len(now.Groups) == 0 && amqp(p):
+		return notYet("subscription", "the AMQP subscription of %s is not at %s yet", p.Key, target.Info)
+	case id == "" || slices.Contains(now.Groups, id):
+		return nil
+	}
+	now.Groups = append(now.Groups, id)
+	now.Events = union(now.Events, merged(p.Key, p.Subscriptions).Events)
+	if len(now.Events) == 0 {
+		now.Events = []iot.Event{iot.DeviceData}
+	}
+	err = target.Subscribe(ctx, now)
+	if errors.Is(err, iot.UnknownOutcome) {
+		return notYet("subscription", "whether group %q reads %s is not known yet", s.group, p.Key)
+	}
+	if err != nil {
+		return fmt.Errorf("subscription: subscribe group %q to %s: %w", s.group, p.Key, err)
+	}
+	return nil
+}
+
+// merged returns the product's AMQP subscriptions as one: the platform keeps one per product and type.
+func merged(product string, all []iot.Subscription) iot.Subscription {
+	m := iot.Subscription{ProductKey: product, Type: iot.AMQP}
+	for _, s := range all {
+		if s.Type == iot.AMQP {
+			m.Groups = union(m.Groups, s.Groups)
+			m.Events = union(m.Events, s.Events)
+		}
+	}
+	return m
+}
+
+// union appends to a what of b is not in it.
+func union[T comparable](a, b []T) []T {
+	for _, item := range b {
+		if !slices.Contains(a, item) {
+			a = append(a, item)
+		}
+	}
+	return a
+}
+
+// notYet is an error that lets the runner call a stage's code again later, until the stage's deadline.
+func notYet(op, format string, args ...any) error {
+	return &iot.Error{Kind: iot.Transient, Op: op, Message: fmt.Sprintf(format, args...)}
+}
