@@ -23,9 +23,6 @@ type Declared struct {
 	TargetOnlineQuota int `json:"targetOnlineQuota,omitempty"`
 	// ID2Listed says that support has put the account on the list of those who may migrate ID² devices.
 	ID2Listed bool `json:"id2Listed,omitempty"`
-	// TicketGranted says that support has granted Pub and InvokeThingService without the instance ID.
-	// The planner makes no use of it: give it to the strategies that do.
-	TicketGranted bool `json:"ticketGranted,omitempty"`
 	// MaxProductDevices is the most devices that a product may have. 0 is the documented 500,000; support
 	// can raise it.
 	MaxProductDevices int `json:"maxProductDevices,omitempty"`

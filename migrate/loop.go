@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 )
@@ -162,33 +163,50 @@ func (l *loop) decide() (next time.Time, started []*work, err error) {
 	}
 }
 
-// admit takes tasks on as far as there are workers, each lane in its turn, and records their intents.
+// admit takes tasks on as far as there are workers, and records their intents. Calls come first, as families
+// are split between them; apart from that each lane has its turn.
 func (l *loop) admit(tasks []Task, now time.Time) ([]*work, error) {
-	var out []*work
 	lanes := len(l.busy)
-	for n := 0; n < lanes && l.working < l.r.config.Workers; n++ {
-		lane := (l.turn + n) % lanes
-		for _, t := range tasks {
-			if t.Lane != lane || (t.Kind == TaskGate && l.r.config.Approver == nil) {
-				continue
-			}
-			if t.Intent != nil {
-				intent := *t.Intent
-				intent.At = now
-				if err := l.record(intent, false); err != nil {
-					return out, err
-				}
-			}
-			w := &work{task: t, lane: lane}
-			l.busy[lane] = w
-			l.working++
-			out = append(out, w)
+	turn := func(t Task) int {
+		if t.Kind == TaskMove {
+			return -1
 		}
+		return (t.Lane - l.turn + lanes) % lanes
+	}
+	slices.SortStableFunc(tasks, func(a, b Task) int { return turn(a) - turn(b) })
+	var out []*work
+	for _, t := range tasks {
+		if l.working == l.r.config.Workers {
+			break
+		}
+		if t.Kind == TaskGate && l.r.config.Approver == nil {
+			continue
+		}
+		w, err := l.take(t, now)
+		if err != nil {
+			return out, err
+		}
+		out = append(out, w)
 	}
 	if len(out) > 0 {
 		l.turn = (out[len(out)-1].lane + 1) % lanes
 	}
 	return out, nil
+}
+
+// take makes a task the work of its lane, and records its intent.
+func (l *loop) take(t Task, now time.Time) (*work, error) {
+	if t.Intent != nil {
+		intent := *t.Intent
+		intent.At = now
+		if err := l.record(intent, false); err != nil {
+			return nil, err
+		}
+	}
+	w := &work{task: t, lane: t.Lane}
+	l.busy[t.Lane] = w
+	l.working++
+	return w, nil
 }
 
 // record applies an entry and keeps it for the next flush.
