@@ -57,7 +57,7 @@ func (l *loop) run(ctx context.Context) error {
 		return err
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	defer l.drain()
+	defer l.drain(ctx)
 	defer cancel()
 	for {
 		next, err := l.step(ctx)
@@ -73,13 +73,16 @@ func (l *loop) run(ctx context.Context) error {
 	}
 }
 
-// drain waits for the tasks of a run that ends; what they still find is looked up again by the next run.
-func (l *loop) drain() {
+// drain waits for the tasks of a run that ends; what they still find is looked up again by the next run. A task
+// may be asking for a report just then: it gets one.
+func (l *loop) drain(ctx context.Context) {
 	ended := make(chan struct{})
 	go func() { l.tasks.Wait(); close(ended) }()
 	for {
 		select {
 		case <-l.events:
+		case f := <-l.r.calls:
+			f(ctx, l)
 		case <-ended:
 			return
 		}
@@ -321,6 +324,9 @@ func (l *loop) overtake(d Decision) {
 
 // decision records what a person decided. It runs in the loop's goroutine.
 func (l *loop) decision(ctx context.Context, d Decision) error {
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("the run is ending: %w", err)
+	}
 	if err := l.state.Check(d); err != nil {
 		return err
 	}

@@ -782,3 +782,25 @@ func TestMovedIsNarrowedDownForLateOperators(t *testing.T) {
 		t.Errorf("the device moved 5 hours after the operator was asked, the verifier was told %v", late)
 	}
 }
+
+// A campaign that has ended can still be taken back, as long as no stage without a way back was passed.
+func TestRollbackAfterTheEnd(t *testing.T) {
+	c := start(t, setup{fleet: mixed})
+	before := c.topologyOf(c.config.Platform.Source.View)
+	if got := c.run().Outcome; got != migrate.OutcomeProven {
+		t.Fatalf("outcome %s", got)
+	}
+	c.decide(migrate.Decision{Kind: migrate.Rollback, Note: "all of it"})
+	report := c.run()
+	for _, l := range report.Lanes {
+		if l.Halt != migrate.HaltReturned || l.Returned != l.Devices || l.Moved != 0 {
+			t.Errorf("lane %s after the rollback: %+v", l.Lane, l)
+		}
+	}
+	if report.Outcome != migrate.OutcomeStopped || len(c.at(c.target())) > 0 {
+		t.Errorf("outcome %s, %d devices still at the target", report.Outcome, len(c.at(c.target())))
+	}
+	if diff := cmp.Diff(before, c.topologyOf(c.config.Platform.Source.View)); diff != "" {
+		t.Errorf("the topology has changed:\n%s", diff)
+	}
+}

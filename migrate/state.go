@@ -171,7 +171,7 @@ func (s *State) Decide(now time.Time, busy func(lane int) bool) Step {
 	finished := true
 	mover := s.mover()
 	for i, l := range s.lanes {
-		finished = finished && l.phase == phaseFinished && l.back == nil
+		finished = finished && l.phase == phaseFinished && l.back == nil && l.stopping == ""
 		if busy != nil && busy(i) {
 			continue
 		}

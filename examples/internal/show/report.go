@@ -1,0 +1,64 @@
+package show
+
+import (
+	"io"
+	"time"
+
+	"github.com/iotferry/iotferry/migrate"
+)
+
+// Report prints what became of a campaign, lane by lane, with the evidence.
+func Report(w io.Writer, r *migrate.Report) {
+	line(w, "")
+	line(w, "REPORT of campaign %s: %s after %s", Text(r.Campaign), r.Outcome, Span(r.Latest.Sub(r.Began)))
+	for _, l := range r.Lanes {
+		laneReport(w, l)
+	}
+}
+
+func laneReport(w io.Writer, l migrate.LaneReport) {
+	line(w, "  Lane %s, strategy %s: %s", l.Lane, l.Strategy, standing(l))
+	line(w, "    %s: %d moved, %d proven, %d failed, %d returned; %d unproven, %d under way, %d not moved",
+		Count(l.Devices, "device"), l.Moved, l.Proven, l.Failed, l.Returned, l.Unproven, l.Underway, l.Unmoved)
+	if l.Asleep > 0 {
+		line(w, "    asleep: %s, not online before the move: arrived, and will prove themselves when they wake", Count(l.Asleep, "device"))
+	}
+	line(w, "    %s used, %d put off by the platform", Count(l.Calls, "call"), l.Retried)
+	for _, v := range l.Verdicts {
+		line(w, "    %-14s %4d passed, %d failed%s", v.Verifier, v.Passed, v.Failed, sample(v.Sample))
+	}
+	failures(w, l.Failures)
+}
+
+func standing(l migrate.LaneReport) string {
+	switch {
+	case l.Halt != "":
+		return "halted in stage " + l.Stage + " (" + string(l.Halt) + ") " + Text(l.Note)
+	case l.Finished:
+		return "finished"
+	case l.Gate:
+		return "waits for a person at stage " + l.Stage
+	}
+	return "in stage " + l.Stage
+}
+
+func sample(e *migrate.Evidence) string {
+	if e == nil {
+		return ""
+	}
+	return ", such as " + seen(*e)
+}
+
+func seen(e migrate.Evidence) string {
+	return Text(e.Source) + " at " + e.At.UTC().Format(time.DateTime) + ": " + Text(e.Seen)
+}
+
+func failures(w io.Writer, list []migrate.Failure) {
+	const most = 10
+	for _, f := range list[:min(most, len(list))] {
+		line(w, "    failed: %s: %s", f.Device, seen(f.Evidence))
+	}
+	if more := len(list) - most; more > 0 {
+		line(w, "    failed: and %s more", Count(more, "device"))
+	}
+}

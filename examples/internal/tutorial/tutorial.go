@@ -1,0 +1,88 @@
+// Package tutorial holds what the example programs of single strategies share: how they end, and the campaign that
+// package main of scenario1 spells out.
+package tutorial
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+
+	"github.com/iotferry/iotferry/examples/internal/show"
+	"github.com/iotferry/iotferry/examples/internal/town"
+	"github.com/iotferry/iotferry/iot"
+	"github.com/iotferry/iotferry/migrate"
+	"github.com/iotferry/iotferry/migrate/journal"
+)
+
+// A Story is an example program: it migrates a fleet and tells w about it.
+type Story func(ctx context.Context, w io.Writer) (*migrate.Report, error)
+
+// Main runs a story until it ends or somebody presses ctrl-C, and exits.
+func Main(name string, tell Story) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	code := Run(ctx, name, tell, os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// Run runs a story and returns its exit code: 0 if everything eligible is proven; 1 if the campaign stopped or something
+// could not be proven; 2 for bad input or a campaign that may not start.
+func Run(ctx context.Context, name string, tell Story, stdout, stderr io.Writer) int {
+	report, err := tell(ctx, stdout)
+	if err != nil {
+		fmt.Fprintf(stderr, "%s: %s\n", name, show.Text(err.Error()))
+	}
+	_, blocked := errors.AsType[*migrate.BlockedError](err)
+	switch {
+	case blocked, errors.Is(err, iot.Invalid):
+		return 2
+	case err != nil, report.Outcome != migrate.OutcomeProven:
+		return 1
+	}
+	return 0
+}
+
+// Approve is a person who approves every gate.
+func Approve(context.Context, migrate.Gate) (migrate.Decision, error) {
+	return migrate.Decision{Kind: migrate.Approve, By: "the example"}, nil
+}
+
+// A Campaign is one lane's journey, as scenario1 spells it out.
+type Campaign struct {
+	Name     string
+	Town     *town.Town
+	Strategy migrate.Strategy
+}
+
+// Plan surveys the town, makes the plan and prints it.
+func (c Campaign) Plan(ctx context.Context, w io.Writer) (*migrate.Plan, error) {
+	survey, err := c.Town.Survey(ctx)
+	if err != nil {
+		return nil, err
+	}
+	plan, err := migrate.Planner{Strategies: []migrate.Strategy{c.Strategy}}.Plan(survey)
+	if err != nil {
+		return nil, err
+	}
+	show.Preflight(w, survey, plan.Issues)
+	show.Plan(w, plan)
+	return plan, nil
+}
+
+// Run runs the plan, and prints what happens and the report.
+func (c Campaign) Run(ctx context.Context, w io.Writer, plan *migrate.Plan) (*migrate.Report, error) {
+	config := c.Town.Config(c.Name, plan, []migrate.Strategy{c.Strategy})
+	config.Journal = journal.NewMemory()
+	config.Approver = migrate.ApproverFunc(Approve)
+	config.Watch = (&show.Lines{W: w, Plan: plan}).Watch
+	runner, err := migrate.NewRunner(config)
+	if err != nil {
+		return nil, err
+	}
+	report, err := runner.Run(ctx)
+	show.Report(w, report)
+	return report, err
+}

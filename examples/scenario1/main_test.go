@@ -1,0 +1,30 @@
+package main
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/iotferry/iotferry/examples/internal/tutorial"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestMeters(t *testing.T) {
+	var stdout, stderr bytes.Buffer
+	code := tutorial.Run(t.Context(), "scenario1", migrateMeters, &stdout, &stderr)
+	if code != 0 || stderr.Len() > 0 {
+		t.Errorf("exit code %d: %s", code, stderr.String())
+	}
+	for _, want := range []string{
+		"by strategy direct (scenario 1)",
+		"first-gray: Move about 10 devices", "confirm-gray: approve", "rest: wave 1 starts", "check: Look at all moved devices",
+		"500 devices: 500 moved, 348 proven, 0 failed, 0 returned", "asleep: 152 devices", "pub ",
+	} {
+		if !strings.Contains(stdout.String(), want) {
+			t.Errorf("stdout lacks %q:\n%s", want, stdout.String())
+		}
+	}
+}

@@ -1,0 +1,37 @@
+// Package migratetest is for the tests of those who extend iotferry: a platform in memory behind a small API,
+// and a suite for each contract that you can implement.
+//
+//	TestStrategy   strategies
+//	TestVerifier   verifiers
+//	TestJournal    journals
+//	TestPlatform   adapters of the platform
+//
+// # The platform in memory
+//
+// [Open] makes a [Cloud] of a fleet file; [Generate] writes one in a line. Its devices report, answer and reconnect by
+// themselves, its console is reached through [Cloud.Operator], its quotas count as documented, and what it really
+// did is told by [Cloud.Owner], [Cloud.Online], [Cloud.MovedTimes] and [Cloud.Calls]. With a [Clock] weeks pass in
+// seconds. [Options].Fault makes things go wrong: it refuses operations, loses answers, lets the platform lie,
+// and, by refusing Connect, makes firmware that does not come back.
+//
+// # Testing a strategy
+//
+// A whole test is one call:
+//
+//	func TestMine(t *testing.T) {
+//		migratetest.TestStrategy(t, migratetest.StrategyTest{}, func(c *migratetest.Cloud) migrate.Strategy {
+//			return mine.Strategy(mine.Options{Sink: c.Sink()})
+//		})
+//	}
+//
+// It runs the campaign some hundred times, kills it at every entry of its journal and at every write, and compares
+// the ends. With -short it kills at a tenth of these moments.
+//
+// # What the suites do not prove
+//
+// They prove promises on the platform in memory, which behaves as documented and, where the documentation is silent,
+// as its Quirks say; package internal/fake lists the differences. They do not prove that a journal survives a
+// loss of power, that own code is harmless to systems outside of the platform, that a stage's text is true, or
+// that waits and ramps are wise. Processes die between calls, not within one; the suite of adapters cannot make
+// the platform leave devices out of an answer.
+package migratetest
