@@ -7,7 +7,7 @@ import (
 )
 
 // A Kind classifies errors by what a caller can do about them. Kinds are errors themselves, so that
-// errors.Is(err, iot.NotFound) asks for one. The zero value, [Unclassified], matches nothing.
+// errors.Is(err, iot.NotFound) asks for one. No [Error] matches the zero value, [Unclassified].
 type Kind int
 
 // The kinds of errors.

@@ -120,7 +120,8 @@ func (x execution) do(ctx context.Context) {
 	e := x.here(EntryDone)
 	if err := x.stage().Do(ctx, x.env()); err != nil {
 		e.Error = err.Error()
-		e.Retry = errors.Is(err, iot.Transient) || errors.Is(err, iot.Throttled)
+		kind := iot.KindOf(err)
+		e.Retry = kind == iot.Transient || kind == iot.Throttled
 	}
 	x.emit(e)
 }

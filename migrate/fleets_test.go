@@ -14,9 +14,6 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/iotferry/iotferry/fleets"
-	"github.com/iotferry/iotferry/internal/fake"
-	"github.com/iotferry/iotferry/internal/fake/fleet"
-	"github.com/iotferry/iotferry/iot"
 	"github.com/iotferry/iotferry/migrate"
 	"github.com/iotferry/iotferry/migrate/migratetest"
 )
@@ -159,31 +156,14 @@ func fleetSurvey(t *testing.T, name string) *migrate.Survey {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	f, err := fleet.Read(file)
+	clock := migratetest.NewClock(time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC))
+	cloud, err := migratetest.Open(file, migratetest.Options{Clock: clock, NoQuotas: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	clock := fake.NewVirtualClock(time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC))
-	cloud, err := fake.New(f, fake.Options{Clock: clock, Quotas: fake.NoQuotas})
-	if err != nil {
-		t.Fatal(err)
-	}
-	platform, err := cloud.Platform(enterpriseOf(f), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := migrate.TakeSurvey(t.Context(), platform.Source.View, platform.Target.View, platform.Account, migratetest.FromFleet(f))
+	s, err := cloud.Survey(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	return s
-}
-
-func enterpriseOf(f *fleet.Fleet) string {
-	for _, i := range f.Instances {
-		if i.Type == iot.EnterpriseStandard {
-			return i.ID
-		}
-	}
-	return ""
 }

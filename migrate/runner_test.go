@@ -44,7 +44,6 @@ type setup struct {
 	clock    iot.Clock                                 // nil: one that jumps
 	watch    func(migrate.Entry, *migrate.State)
 	journal  migrate.Journal
-	options  func(*scenario.Options)
 }
 
 // plain moves everything at once, after the first gray batch, and verifies that it is online and reports.

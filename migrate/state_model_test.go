@@ -40,8 +40,6 @@ type world struct {
 	passed   map[iot.DeviceID]int
 	calm     bool // nothing goes wrong any more
 	families map[iot.DeviceID]int
-	undone   int
-	lastLane int
 }
 
 func newWorld(t *testing.T, seed uint64) *world {
@@ -224,7 +222,6 @@ func (w *world) do(t migrate.Task) {
 		}
 		w.record(e)
 	case migrate.TaskUndo:
-		w.undone++
 		e.Kind = migrate.EntryUndone
 		w.record(e)
 	case migrate.TaskBefore, migrate.TaskLook, migrate.TaskLookBack:

@@ -88,7 +88,7 @@ func (o Options) fake(s *server) fake.Options {
 func (c *Cloud) Platform() iot.Platform { return c.platform }
 
 // Declared returns what no API shows and the fleet file tells.
-func (c *Cloud) Declared() migrate.Declared { return FromFleet(c.fleet) }
+func (c *Cloud) Declared() migrate.Declared { return declare(c.fleet) }
 
 // Operator returns an operator who performs console tasks at once and as told.
 func (c *Cloud) Operator() migrate.Operator {

@@ -6,9 +6,9 @@ import (
 	"github.com/iotferry/iotferry/migrate"
 )
 
-// FromFleet declares all that a fleet file says and no API shows, about the products of the legacy
+// declare returns all that a fleet file says and no API shows, about the products of the legacy
 // public instance and the first Enterprise instance of the file.
-func FromFleet(f *fleet.Fleet) migrate.Declared {
+func declare(f *fleet.Fleet) migrate.Declared {
 	d := migrate.Declared{Products: map[string]migrate.DeclaredProduct{}}
 	source := ""
 	for _, i := range f.Instances {
