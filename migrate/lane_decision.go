@@ -16,7 +16,7 @@ func (l *lane) decided(d Decision, at time.Time) {
 		l.gateOpen = false
 		l.passGate(at)
 	case Refuse:
-		l.halt, l.haltNote = HaltRefused, "refused by "+d.By+": "+d.Note
+		l.halt, l.haltNote = HaltRefused, "refused "+d.by()
 		l.gateOpen = false
 	case Pause:
 		l.paused = true
@@ -32,7 +32,7 @@ func (l *lane) decided(d Decision, at time.Time) {
 // abort stops the lane as soon as no family is split. A way back is finished first.
 func (l *lane) abort(d Decision) {
 	l.paused = false
-	l.stopping, l.stopNote = HaltAborted, strings.TrimSuffix("by "+d.By+": "+d.Note, ": ")
+	l.stopping, l.stopNote = HaltAborted, d.by()
 }
 
 // resume lets deadlines start anew, and accepts what failed so far.
@@ -159,3 +159,6 @@ func (l *lane) wavesOf(stage string) int {
 	}
 	return 0
 }
+
+// by says who decided, and why if that was said.
+func (d Decision) by() string { return strings.TrimSuffix("by "+d.By+": "+d.Note, ": ") }

@@ -3,8 +3,10 @@ package migrate
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
+	"github.com/iotferry/iotferry/iot"
 	"github.com/iotferry/iotferry/topology"
 )
 
@@ -148,6 +150,9 @@ func (l *LanePlan) layOut(stages []Stage, left []topology.Family) error {
 		if s.Move != nil {
 			first := len(l.Families)
 			l.Families, left = s.Move.take(l.Families, left)
+			if s.Console == ConsoleGray {
+				l.Families, left = cover(l.Families, left)
+			}
 			plan.Waves = s.waves(first, l.Families[first:])
 		}
 		l.Stages = append(l.Stages, plan)
@@ -190,6 +195,43 @@ func (m *Move) take(taken, left []topology.Family) (newTaken, newLeft []topology
 		}
 	}
 	return taken, kept
+}
+
+// cover takes families until every product has a device among those taken: the console can confirm a task only if its
+// gray batch moved a device.
+func cover(taken, left []topology.Family) (newTaken, newLeft []topology.Family) {
+	covered := make(map[string]bool)
+	note := func(f topology.Family) {
+		for _, id := range f.Devices {
+			covered[id.ProductKey] = true
+		}
+	}
+	for _, f := range taken {
+		note(f)
+	}
+	for {
+		i := smallestNew(left, covered)
+		if i < 0 {
+			return taken, left
+		}
+		note(left[i])
+		taken = append(taken, left[i])
+		left = slices.Delete(left, i, i+1)
+	}
+}
+
+// smallestNew returns the index of the smallest family with a device of a product that is not covered, or -1.
+func smallestNew(families []topology.Family, covered map[string]bool) int {
+	best := -1
+	for i, f := range families {
+		if best >= 0 && f.Len() >= families[best].Len() {
+			continue
+		}
+		if slices.ContainsFunc(f.Devices, func(id iot.DeviceID) bool { return !covered[id.ProductKey] }) {
+			best = i
+		}
+	}
+	return best
 }
 
 // waves returns the waves of the stage's families, which begin at index first of the lane's.

@@ -803,3 +803,29 @@ func TestRollbackAfterTheEnd(t *testing.T) {
 		t.Errorf("the topology has changed:\n%s", diff)
 	}
 }
+
+// The console confirms a task only if its gray batch moved a device: the first batch has one of every product, however
+// small it was asked to be.
+func TestFirstGrayBatchCoversEveryProduct(t *testing.T) {
+	c := start(t, setup{fleet: migratetest.GenerateOptions{Gateways: 6, SubDevices: 1},
+		strategy: func(cloud *migratetest.Cloud) migrate.Strategy {
+			proof := []migrate.Verifier{verify.Online(verify.OnlineConfig{})}
+			return migrate.NewStrategy("tiny", func(migrate.Lane) migrate.Match { return migrate.Match{Fits: true} },
+				func(migrate.Lane) ([]migrate.Stage, error) {
+					return []migrate.Stage{
+						{Name: "create-task", Console: migrate.ConsoleCreate},
+						{Name: "first-gray", Console: migrate.ConsoleGray, Move: &migrate.Move{Devices: 1}, Verify: proof},
+						{Name: "confirm-gray", Console: migrate.ConsoleConfirm},
+						{Name: "rest", Move: &migrate.Move{Rest: true}, Verify: proof},
+					}, nil
+				})
+		}})
+	for _, l := range c.config.Plan.Lanes {
+		if n := len(l.Lane.Products); n < 2 || l.Stages[1].Waves[0].Count >= l.Lane.Families {
+			t.Fatalf("lane %s has %d products and a first batch of %d families: the test needs other numbers", l.Lane.ID, n, l.Stages[1].Waves[0].Count)
+		}
+	}
+	if report := c.run(); report.Outcome != migrate.OutcomeProven {
+		t.Errorf("outcome %s: %+v", report.Outcome, report.Lanes)
+	}
+}

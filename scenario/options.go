@@ -62,6 +62,9 @@ type Options struct {
 	// subscription per product: if the source had several, they become one. Empty leaves subscriptions as they came
 	// along. Strategies preregistered and tsl read it.
 	Group string
+	// MaxBacklog is how many messages may still wait in each of the product's consumer groups at the source for the
+	// subscription to count as proven. Zero means none; a busy group is rarely empty.
+	MaxBacklog int
 	// UpdateSubscriber lets the server read the AMQP groups of the target, too. Nil makes it a gate: a
 	// person does it and approves. Only strategy preregistered reads it.
 	UpdateSubscriber func(context.Context, *migrate.Env) error
@@ -103,6 +106,8 @@ func (o Options) Check() error {
 		return refuse("GrayDevices is %d: it must be 1 or more, or 0 for GrayShare", o.GrayDevices)
 	case !(o.GrayShare >= 0 && o.GrayShare <= 1): // refuses NaN as well
 		return refuse("GrayShare is %v: it must be above 0 to 1, or 0 for %v", o.GrayShare, DefaultGrayShare)
+	case o.MaxBacklog < 0:
+		return refuse("MaxBacklog is %d: it must be 0 or more", o.MaxBacklog)
 	case o.Pub.Acks != nil && o.Pub.Acknowledges == nil:
 		return refuse("Pub.Acks is set, but Pub.Acknowledges is not: it has to tell what acknowledges a message")
 	case o.Replies != nil && o.Services == nil:

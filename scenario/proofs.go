@@ -78,7 +78,7 @@ func (g *guide) reporting() proof {
 
 // subscription: the server reads the target's AMQP groups and has emptied the source's.
 func (g *guide) subscription() proof {
-	v := verify.Subscription(verify.SubscriptionConfig{Skew: g.Skew})
+	v := verify.Subscription(verify.SubscriptionConfig{Skew: g.Skew, MaxBacklog: g.MaxBacklog})
 	return proves(g.only(v, preregistered, "the product is not pre-registered: its forwarding is verified instead"))
 }
 
