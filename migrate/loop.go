@@ -64,7 +64,7 @@ func (l *loop) run(ctx context.Context) error {
 			return err
 		}
 		if l.working == 0 && next.IsZero() && !l.state.waiting() {
-			return nil
+			return ctx.Err() // a task that was cancelled leaves nothing to do, either
 		}
 		if err := l.wait(ctx, next); err != nil {
 			return err
@@ -312,8 +312,8 @@ func (l *loop) overtake(d Decision) {
 
 // decision records what a person decided. It runs in the loop's goroutine.
 func (l *loop) decision(ctx context.Context, d Decision) error {
-	if err := ctx.Err(); err != nil {
-		return fmt.Errorf("the run is ending: %w", err)
+	if ctx.Err() != nil {
+		return errEnding
 	}
 	if err := l.state.Check(d); err != nil {
 		return err

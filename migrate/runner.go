@@ -194,33 +194,39 @@ func (r *Runner) end(report *Report) {
 	r.stopped = nil
 }
 
-// inLoop lets the loop of the Run under way call f, and waits for it. It returns false if no Run is
-// under way.
-func (r *Runner) inLoop(ctx context.Context, f func(context.Context, *loop)) (bool, error) {
+// errEnding says that the run under way takes no decisions any more.
+var errEnding = errors.New("runner: the run is ending")
+
+// running returns a channel that is closed when the Run under way has ended; nil if none is.
+func (r *Runner) running() <-chan struct{} {
 	r.mu.Lock()
-	stopped := r.stopped
-	r.mu.Unlock()
-	if stopped == nil {
-		return false, nil
-	}
+	defer r.mu.Unlock()
+	return r.stopped
+}
+
+// inLoop lets the loop of the Run under way call f, and waits for it.
+func (r *Runner) inLoop(ctx context.Context, stopped <-chan struct{}, f func(context.Context, *loop)) error {
 	done := make(chan struct{})
 	select {
 	case r.calls <- func(ctx context.Context, l *loop) { defer close(done); f(ctx, l) }:
 		<-done // the loop has taken it: it answers without waiting for anybody
-		return true, nil
+		return nil
 	case <-stopped:
-		return false, nil
+		return errEnding
 	case <-ctx.Done():
-		return false, ctx.Err()
+		return ctx.Err()
 	}
 }
 
 // Report returns the report as of now: of the run under way, else of the end of the last one. Before the
 // first run it is that of a campaign that has not begun.
 func (r *Runner) Report(ctx context.Context) *Report {
-	var report *Report
-	if ok, _ := r.inLoop(ctx, func(_ context.Context, l *loop) { report = l.state.Report(r.config.Campaign) }); ok {
-		return report
+	if stopped := r.running(); stopped != nil {
+		var report *Report
+		err := r.inLoop(ctx, stopped, func(_ context.Context, l *loop) { report = l.state.Report(r.config.Campaign) })
+		if err == nil {
+			return report
+		}
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -231,14 +237,32 @@ func (r *Runner) Report(ctx context.Context) *Report {
 }
 
 // Decide records a decision, and lets a run under way follow it. When it returns nil the decision
-// is durable. A decision that makes no sense now is an error that says why, and is not recorded.
+// is durable. A decision that makes no sense now is an error that says why, and is not recorded. A run that is
+// about to end is waited for.
 func (r *Runner) Decide(ctx context.Context, d Decision) error {
-	var err error
-	ok, stopped := r.inLoop(ctx, func(ctx context.Context, l *loop) { err = l.decision(ctx, d) })
-	if ok || stopped != nil {
-		return errors.Join(err, stopped)
+	for {
+		stopped := r.running()
+		var err error
+		if stopped == nil {
+			err = r.decideAlone(ctx, d)
+		} else if left := r.inLoop(ctx, stopped, func(ctx context.Context, l *loop) { err = l.decision(ctx, d) }); left != nil {
+			err = left
+		}
+		switch {
+		case errors.Is(err, errEnding):
+			select {
+			case <-stopped:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		case errors.Is(err, ErrConflict): // a run or another decision came between
+		default:
+			return err
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
 	}
-	return r.decideAlone(ctx, d)
 }
 
 // decideAlone records a decision while no run is under way.
