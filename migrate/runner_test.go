@@ -829,3 +829,43 @@ func TestFirstGrayBatchCoversEveryProduct(t *testing.T) {
 		t.Errorf("outcome %s: %+v", report.Outcome, report.Lanes)
 	}
 }
+
+// A decision may come in the very moment in which a run ends.
+func TestDecisionMeetsTheEndOfARun(t *testing.T) {
+	for range 50 {
+		halted := make(chan struct{})
+		c := start(t, setup{fleet: migratetest.GenerateOptions{Direct: 5},
+			watch: func(e migrate.Entry, _ *migrate.State) {
+				if e.Kind == migrate.EntryDecision && e.Decision.Kind == migrate.Refuse {
+					close(halted)
+				}
+			},
+			approver: migrate.ApproverFunc(func(ctx context.Context, g migrate.Gate) (migrate.Decision, error) {
+				select {
+				case <-halted:
+					return approve(ctx, g)
+				default:
+					return migrate.Decision{Kind: migrate.Refuse, By: "the boss"}, nil
+				}
+			})})
+		var run sync.WaitGroup
+		run.Go(func() { c.run() })
+		<-halted
+		if err := c.runner.Decide(t.Context(), migrate.Decision{Kind: migrate.Resume, By: "the test"}); err != nil {
+			t.Error(err)
+		}
+		run.Wait()
+		decisions := 0
+		for e, err := range c.config.Journal.Entries(t.Context(), "c", 0) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if e.Kind == migrate.EntryDecision && e.Decision.Kind == migrate.Resume {
+				decisions++
+			}
+		}
+		if decisions != 1 {
+			t.Errorf("%d decisions are in the journal, want 1", decisions)
+		}
+	}
+}
