@@ -13,7 +13,7 @@ const JournalVersion = 1
 // An EntryKind says what an entry of a journal records.
 type EntryKind string
 
-// The kinds of entries. Fields that a kind does not name are zero.
+// The kinds of entries. Beside the fields that a kind names, Stage, Wave and Note may say where it was and what it was about.
 const (
 	// The campaign and its runners.
 	EntryCampaign EntryKind = "campaign" // first entry: Header

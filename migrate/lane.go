@@ -64,6 +64,7 @@ type lane struct {
 	astray     DeviceSet    // the same, by the last complete look
 	looks      [2]time.Time // when the last two complete looks of this phase ended, the older first
 	undecided  int          // devices without a final verdict when the last round ended
+	firstRound time.Time    // when the first round of this phase ended
 	until      time.Time    // the end of the least waiting time
 
 	halt     HaltReason
@@ -72,6 +73,8 @@ type lane struct {
 	stopping HaltReason // the lane halts for this as soon as no family is split
 	stopNote string
 	oneWay   bool // a stage without a way back is complete
+	did      bool // the stage's own code was called
+	undone   bool // code of its own was undone: the lane cannot go on from where it is
 	forgiven int  // failed devices that a person accepted by resuming
 	back     *wayBack
 
@@ -199,10 +202,20 @@ func (l *lane) fail(i int32, why Evidence) {
 // enter begins a phase: its deadline and its back-off start anew.
 func (l *lane) enter(p phase, at time.Time) {
 	l.phase, l.since = p, at
-	l.tries, l.tryAt, l.errored, l.roundError, l.progress = 0, time.Time{}, "", "", false
+	l.tries, l.tryAt, l.errored = 0, time.Time{}, ""
 	clear(l.missing)
-	l.looks = [2]time.Time{}
+	l.looks, l.firstRound = [2]time.Time{}, time.Time{}
+	l.astray = nil
+	l.forgetRound()
 	l.asked = time.Time{}
+}
+
+// forgetRound drops what a look or a round has told that did not come to its end.
+func (l *lane) forgetRound() {
+	l.seen, l.roundError, l.progress = nil, "", false
+	if l.back != nil {
+		l.back.seen = nil
+	}
 }
 
 // byConsole reports whether the current stage's devices are moved in the console.
@@ -216,7 +229,7 @@ func (l *lane) calling() bool {
 	if l.paused && l.closed() {
 		return false
 	}
-	return l.inFlight || l.next > 0 || l.open[0]
+	return l.inFlight || l.next > 0 || l.splitBefore(0)
 }
 
 // closed reports whether the lane may stop here: no call is under way, no family is split, and where its devices
@@ -224,12 +237,15 @@ func (l *lane) calling() bool {
 func (l *lane) closed() bool {
 	switch {
 	case l.phase == phaseMoving && !l.byConsole():
-		return !l.inFlight && !l.open[l.next]
+		return !l.inFlight && !l.splitBefore(l.next)
 	case l.phase == phaseArriving:
 		return l.byConsole()
 	}
 	return true
 }
+
+// splitBefore reports whether a family is split before call i of the queue.
+func (l *lane) splitBefore(i int) bool { return i < len(l.open) && l.open[i] }
 
 // over reports whether more devices failed than the limits allow.
 func (l *lane) over() bool {

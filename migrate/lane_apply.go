@@ -31,8 +31,7 @@ func (l *lane) apply(e Entry) error {
 	case EntryLaneEnd:
 		l.phase = phaseFinished
 	case EntryHalt:
-		l.halt, l.haltNote = e.Reason, e.Note
-		l.stopping, l.stopNote = "", ""
+		l.applyHalt(e)
 	case EntryAlarm:
 		l.halt, l.haltNote = HaltAlarm, e.Note
 	case EntryWave:
@@ -76,8 +75,20 @@ func (l *lane) checkPlace(e Entry) error {
 	return nil
 }
 
-// takenOver makes every open intent unknown: nobody knows what became of it.
+// applyHalt stops the lane. In the middle of a wave's calls it first finds out what they have done.
+func (l *lane) applyHalt(e Entry) {
+	if e.Reason == HaltCall && l.phase == phaseMoving && l.back == nil {
+		l.giveUpCalls(e.Note, e.At)
+		return
+	}
+	l.halt, l.haltNote = e.Reason, e.Note
+	l.stopping, l.stopNote = "", ""
+}
+
+// takenOver makes every open intent unknown: nobody knows what became of it. A look or a round that was not finished is
+// forgotten.
 func (l *lane) takenOver(at time.Time) {
+	l.forgetRound()
 	l.asked = time.Time{}
 	if l.back != nil {
 		l.back.asked = time.Time{}
@@ -92,7 +103,7 @@ func (l *lane) applyStage(e Entry) error {
 		return fmt.Errorf("%w: stage %q has started already", ErrDamaged, e.Stage)
 	}
 	l.begun = true
-	l.gateOpen = false
+	l.gateOpen, l.did = false, false
 	l.until = time.Time{}
 	if l.stagePlan().Gate {
 		l.enter(phaseGate, e.At)
@@ -132,6 +143,7 @@ func (l *lane) applyAsked(e Entry) {
 		return
 	}
 	l.asked = e.At
+	l.did = l.did || e.Kind == EntryDoing
 	if l.phase != phaseMoving {
 		return
 	}

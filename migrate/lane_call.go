@@ -58,12 +58,37 @@ func (l *lane) callFailed(e Entry) {
 			l.set(i, DevicePlanned)
 		}
 	}
-	if e.Retry {
+	switch {
+	case l.back != nil: // a rollback overtook the call
+	case e.Retry:
 		l.throttled++
 		l.again(e.At, e.Error)
-		return
+	default:
+		l.giveUpCalls(e.Error, e.At)
 	}
-	l.halt, l.haltNote = HaltCall, e.Error
+}
+
+// giveUpCalls ends the wave's calls for good. What was moved is looked up, families that are split by it are returned, and
+// then the lane halts.
+func (l *lane) giveUpCalls(note string, at time.Time) {
+	l.queue, l.open, l.next = nil, nil, 0
+	l.stopping, l.stopNote = HaltCall, note
+	l.settle(at)
+}
+
+// failLeftBehind fails what is not moved of families that are begun, when no more calls are made.
+func (l *lane) failLeftBehind(lo, hi int32, at time.Time) {
+	why := Evidence{Source: "calls of the wave", At: at, Seen: "not moved: " + l.stopNote}
+	for f := l.family[lo]; f <= l.family[hi-1]; f++ {
+		if !l.begunFamily(f) {
+			continue
+		}
+		for i := l.first[f]; i < l.first[f+1]; i++ {
+			if l.dev[i].state == DevicePlanned {
+				l.fail(i, why)
+			}
+		}
+	}
 }
 
 // callUnknown is the outcome of a call whose answer nobody will get any more.

@@ -175,7 +175,9 @@ func (l *lane) decideMoving(now time.Time, adm admission) answer {
 	intent.Call, intent.Product = t.CallNumber, t.Call.ProductKey
 	intent.Names = callDevices(t.Call)
 	t.Intent = &intent
-	return l.due(now, t)
+	a := l.due(now, t)
+	a.next = earliest(a.next, now.Add(l.deadlines.Arrive))
+	return a
 }
 
 func (l *lane) decideConsoleMove(now time.Time) answer {
@@ -193,7 +195,11 @@ func (l *lane) decideConsoleMove(now time.Time) answer {
 	intent.Console = t.Console
 	intent.Note = fmt.Sprintf("%d devices", len(t.Devices))
 	t.Intent = &intent
-	return answer{task: t}
+	a := l.untilConsole(now)
+	if a.entries == nil {
+		a.task = t
+	}
+	return a
 }
 
 // untilConsole waits for the operator.
@@ -237,7 +243,7 @@ func (l *lane) expireArrival(now time.Time) answer {
 	}
 	alarm, expired := l.here(EntryAlarm), l.here(EntryExpired)
 	lo, hi := l.waveRange()
-	for i := lo; i < hi; i++ {
+	for i := lo; i < hi && len(expired.Failed) < entryChunk; i++ {
 		switch id := l.deviceID(i); {
 		case !l.dev[i].state.unresolved():
 		case astray[id]:
@@ -263,7 +269,15 @@ func (l *lane) decideVerifying(now time.Time) answer {
 	if l.undecided == 0 {
 		return answer{entries: []Entry{l.here(EntryWaveEnd)}}
 	}
-	return l.decideRound(now, l.since.Add(l.deadlines.Verify))
+	return l.decideRound(now, l.verifyDeadline())
+}
+
+// verifyDeadline is Deadlines.Verify after the first round, which takes its time in a large wave.
+func (l *lane) verifyDeadline() time.Time {
+	if l.firstRound.IsZero() {
+		return l.since.Add(max(l.deadlines.Verify, l.deadlines.Console))
+	}
+	return later(l.since, l.firstRound).Add(l.deadlines.Verify)
 }
 
 func (l *lane) decideCheck(now time.Time) answer {
@@ -276,16 +290,16 @@ func (l *lane) decideCheck(now time.Time) answer {
 	if now.Before(l.until) {
 		return answer{next: l.until}
 	}
-	if l.undecided == 0 {
-		return answer{entries: []Entry{l.here(EntryStageEnd)}}
-	}
-	deadline := later(l.since, l.until).Add(l.deadlines.Verify)
+	deadline := later(l.verifyDeadline(), l.until.Add(l.deadlines.Verify))
 	if stage.Wait.Max > 0 {
-		deadline = later(l.since.Add(stage.Wait.Max), l.until)
+		deadline = later(l.since.Add(stage.Wait.Max), l.until.Add(time.Second))
 		if !now.Before(deadline) {
 			return answer{entries: []Entry{l.halted(HaltDeadline,
-				fmt.Sprintf("the window of %s is over and %d devices are not proven", stage.Wait.Max, l.undecided))}}
+				fmt.Sprintf("the window of %s is over, %d devices are not proven", stage.Wait.Max, l.undecided))}}
 		}
+	}
+	if l.undecided == 0 {
+		return answer{entries: []Entry{l.here(EntryStageEnd)}}
 	}
 	return l.decideRound(now, deadline)
 }
@@ -312,7 +326,7 @@ func (l *lane) expireVerdicts(now time.Time) answer {
 	}
 	e := l.here(EntryExpired)
 	lo, hi := l.scope()
-	for i := lo; i < hi; i++ {
+	for i := lo; i < hi && len(e.Failed) < entryChunk; i++ {
 		if l.pending(i) {
 			e.Failed = append(e.Failed, Failure{Device: l.deviceID(i), Evidence: l.notProven(i, now)})
 		}

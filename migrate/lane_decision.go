@@ -6,11 +6,16 @@ import (
 	"time"
 )
 
-// decided folds a person's decision. What makes no sense any more is ignored: two people may decide at once.
-func (l *lane) decided(d Decision, at time.Time) {
+// decided folds a person's decision, on this lane or on all. What makes no sense any more is ignored: two people may
+// decide at once. But when everything is to be returned, a lane that has moved nothing must not begin to.
+func (l *lane) decided(d Decision, at time.Time, all bool) {
 	if l.check(d) != nil {
+		if all && d.Kind == Rollback && l.halt == "" && l.phase != phaseFinished {
+			l.abort(d)
+		}
 		return
 	}
+	l.forgetRound()
 	switch d.Kind {
 	case Approve:
 		l.gateOpen = false
@@ -37,21 +42,37 @@ func (l *lane) abort(d Decision) {
 
 // resume lets deadlines start anew, and accepts what failed so far.
 func (l *lane) resume(at time.Time) {
+	if l.halt == HaltLimit {
+		l.forgiven = l.counts[DeviceFailed]
+	}
+	if window := l.phase == phaseCheck && l.stagePlan().Wait.Max > 0; l.halt != "" || !window {
+		l.since = at // a pause does not make a window longer
+	}
 	l.paused = false
 	l.stopping, l.stopNote = "", ""
 	l.halt, l.haltNote = "", ""
-	l.forgiven = l.counts[DeviceFailed]
-	l.since = at
 	l.asked = time.Time{}
 	l.tries, l.tryAt, l.errored = 0, time.Time{}, ""
 	if l.phase == phaseArriving && l.byConsole() && l.back == nil {
 		l.enter(phaseMoving, at) // the operator is asked again about those that did not arrive
 	}
+	l.callAgain(at)
 	if l.back != nil {
 		l.back.since, l.back.asked, l.back.tries, l.back.tryAt = at, time.Time{}, 0, time.Time{}
 		if l.back.step == backWatch {
 			l.back.step = backLook
 		}
+	}
+}
+
+// callAgain makes calls for devices of the current wave that were left behind when its calls were given up.
+func (l *lane) callAgain(at time.Time) {
+	if l.phase != phaseVerifying || l.byConsole() || l.back != nil {
+		return
+	}
+	lo, hi := l.waveRange()
+	if l.has(lo, hi, func(s DeviceState) bool { return s == DevicePlanned }) {
+		l.settle(at)
 	}
 }
 
@@ -70,12 +91,40 @@ func (l *lane) rollback(d Decision, at time.Time) {
 			}
 		}
 	}
-	l.halt, l.haltNote, l.stopping, l.stopNote, l.paused = "", "", "", "", false
+	set = append(set, l.familiesOf(set)...)
+	l.halt, l.haltNote, l.stopping, l.stopNote, l.paused, l.gateOpen = "", "", "", "", false, false
+	inConsole := (l.phase == phaseMoving || l.phase == phaseArriving) && l.byConsole() && l.has(lo, hi, DeviceState.unresolved)
 	l.startReturn(set, false, at)
+	if inConsole {
+		l.back.step = backAsk // what the console has not moved yet it may still move: the operator has to know
+	}
 	l.back.all = d.Stage == ""
 	if l.back.all {
-		l.back.undo = min(l.stage, len(l.plan.Stages)-1)
+		l.back.undo = l.stage - 1
+		if l.did {
+			l.back.undo = l.stage
+		}
 	}
+}
+
+// familiesOf returns the members of the devices' families that are still to be moved: a family is returned whole, and does
+// not move without those that were.
+func (l *lane) familiesOf(set []int32) []int32 {
+	var out []int32
+	last := int32(-1)
+	for _, i := range set {
+		f := l.family[i]
+		if f == last {
+			continue
+		}
+		last = f
+		for m := l.first[f]; m < l.first[f+1]; m++ {
+			if l.dev[m].state == DevicePlanned {
+				out = append(out, m)
+			}
+		}
+	}
+	return out
 }
 
 // returnable reports whether device i may be at the target: a device that failed without a call is not.
@@ -106,7 +155,7 @@ func (l *lane) check(d Decision) error {
 	refuse := func(why string) error { return fmt.Errorf("decision %s: lane %s %s", d.Kind, l.id(), why) }
 	switch d.Kind {
 	case Approve, Refuse:
-		if l.phase != phaseGate || !l.gateOpen || l.halt != "" || l.stagePlan().Name != d.Stage {
+		if l.phase != phaseGate || !l.gateOpen || l.back != nil || l.halt != "" || l.stagePlan().Name != d.Stage {
 			return refuse(fmt.Sprintf("does not wait at a gate of stage %q", d.Stage))
 		}
 	case Pause:
@@ -120,6 +169,9 @@ func (l *lane) check(d Decision) error {
 	case Resume:
 		if !l.paused && l.stopping == "" && l.halt == "" {
 			return refuse("is not stopped")
+		}
+		if l.undone && l.back == nil {
+			return refuse("was returned and its own code undone: make a new plan")
 		}
 	case Rollback:
 		return l.checkRollback(d, refuse)

@@ -153,7 +153,7 @@ func (l *lane) applyReturn(e Entry) error {
 		b.asked = e.At
 		return nil
 	case EntryUndone:
-		l.undone(e)
+		l.applyUndone(e)
 		return nil
 	}
 	if e.Error != "" {
@@ -232,12 +232,13 @@ func (l *lane) home(at time.Time) {
 	l.nextUndo(at)
 }
 
-func (l *lane) undone(e Entry) {
+func (l *lane) applyUndone(e Entry) {
 	l.back.asked = time.Time{}
 	if e.Error != "" {
 		l.halt, l.haltNote = HaltCode, e.Error
 		return
 	}
+	l.undone = true
 	l.back.undo--
 	l.nextUndo(e.At)
 }

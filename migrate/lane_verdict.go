@@ -47,6 +47,9 @@ func (l *lane) applyVerdicts(e Entry) error {
 	}
 	if e.End {
 		e.Error, l.roundError = l.roundError, ""
+		if l.firstRound.IsZero() {
+			l.firstRound = e.At
+		}
 		l.endRound(e)
 		l.recount()
 	}

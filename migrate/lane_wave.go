@@ -155,7 +155,7 @@ func (l *lane) settle(at time.Time) {
 		return
 	}
 	lo, hi := l.waveRange()
-	if l.has(lo, hi, func(s DeviceState) bool { return s == DevicePlanned }) {
+	if l.stopping != HaltCall && l.has(lo, hi, func(s DeviceState) bool { return s == DevicePlanned }) {
 		l.queueCalls(lo, hi)
 		l.enter(phaseMoving, at)
 		return
@@ -165,6 +165,9 @@ func (l *lane) settle(at time.Time) {
 			l.enter(phaseArriving, at)
 		}
 		return
+	}
+	if l.stopping == HaltCall {
+		l.failLeftBehind(lo, hi, at)
 	}
 	if split := l.splitFamilies(lo, hi); len(split) > 0 {
 		l.startReturn(split, true, at)

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/iotferry/iotferry/iot"
 )
 
 // loop is one run of a campaign. Its goroutine owns the state; tasks run in goroutines of their own and send it
@@ -66,7 +68,7 @@ func (l *loop) run(ctx context.Context) error {
 		if l.working == 0 && next.IsZero() && !l.state.waiting() {
 			return ctx.Err() // a task that was cancelled leaves nothing to do, either
 		}
-		if err := l.wait(ctx, next); err != nil {
+		if err := l.wait(ctx, l.giveUp(next)); err != nil {
 			return err
 		}
 	}
@@ -256,11 +258,12 @@ func (l *loop) rebase(ctx context.Context) error {
 	if l.state.Fence() > l.fence {
 		return ErrFenced
 	}
-	if err := l.heed(ctx, known); err != nil {
+	overtaken, err := l.heed(ctx, known)
+	if err != nil {
 		return err
 	}
 	for _, p := range kept {
-		if p.fact {
+		if p.fact && !(overtaken(p.entry.Lane) && p.entry.passing()) {
 			if err := l.record(p.entry.unnumbered(), true); err != nil {
 				return err
 			}
@@ -269,18 +272,31 @@ func (l *loop) rebase(ctx context.Context) error {
 	return nil
 }
 
-// heed makes the tasks stale that decisions of others overtook.
-func (l *loop) heed(ctx context.Context, after int64) error {
+// passing reports whether an entry is of a kind that a later look or round tells again.
+func (e Entry) passing() bool {
+	switch e.Kind {
+	case EntryWave, EntryLook, EntryVerdicts, EntryReturned, EntryHome:
+		return true
+	}
+	return false
+}
+
+// heed makes the tasks stale that decisions of others overtook, and tells of which lanes.
+func (l *loop) heed(ctx context.Context, after int64) (overtaken func(lane string) bool, err error) {
+	var decisions []Decision
 	for e, err := range l.r.config.Journal.Entries(ctx, l.r.config.Campaign, after) {
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if e.Kind == EntryDecision && e.Decision != nil {
 			l.overtake(*e.Decision)
+			decisions = append(decisions, *e.Decision)
 		}
 		l.announce(e)
 	}
-	return nil
+	return func(lane string) bool {
+		return slices.ContainsFunc(decisions, func(d Decision) bool { return d.Lane == "" || d.Lane == lane })
+	}, nil
 }
 
 func (e Entry) unnumbered() Entry {
@@ -332,8 +348,9 @@ func (l *loop) decision(ctx context.Context, d Decision) error {
 }
 
 func (l *loop) launch(ctx context.Context, w *work) {
+	run := ctx // what a task tells counts also after it was cancelled, unless it is stale
+	emit := func(entries ...Entry) { l.send(run, event{work: w, entries: entries}) }
 	ctx, w.cancel = context.WithCancel(ctx)
-	emit := func(entries ...Entry) { l.send(ctx, event{work: w, entries: entries}) }
 	l.tasks.Go(func() {
 		execution{r: l.r, task: w.task, emit: emit}.run(ctx)
 		w.cancel()
@@ -366,10 +383,29 @@ func (l *loop) wait(ctx context.Context, next time.Time) error {
 	}
 }
 
-// timer tells when next is reached. While all workers are busy time alone makes nothing ready, and a clock that
-// jumps must not be asked.
+// giveUp cancels the tasks whose deadline has passed, and returns when the next one is due, if that is before next. A
+// call that is given up tells by itself that its outcome is unknown.
+func (l *loop) giveUp(next time.Time) time.Time {
+	now := l.r.config.Clock.Now()
+	for _, w := range l.busy {
+		switch {
+		case w == nil || w.stale || w.task.Deadline.IsZero():
+		case now.Before(w.task.Deadline):
+			next = earliest(next, w.task.Deadline)
+		default:
+			w.stale = w.task.Kind != TaskMove
+			w.task.Deadline = time.Time{}
+			w.cancel()
+		}
+	}
+	return next
+}
+
+// timer tells when next is reached. A clock that jumps must not be asked while a task is under way, which is why it
+// wants one worker; real time is always asked, as a task may have to be given up.
 func (l *loop) timer(ctx context.Context, next time.Time) (<-chan error, func()) {
-	if next.IsZero() || l.working >= l.r.config.Workers {
+	jumps := l.r.config.Clock != iot.SystemClock()
+	if next.IsZero() || jumps && l.working >= l.r.config.Workers {
 		return nil, func() {}
 	}
 	ctx, cancel := context.WithCancel(ctx)

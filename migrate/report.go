@@ -58,7 +58,7 @@ type LaneReport struct {
 	Underway int              `json:"underway"` // intended, unknown, or on their way back
 	Unmoved  int              `json:"unmoved"`
 	Calls    int              `json:"calls"`   // BatchGrayMigrationDevice calls made
-	Retried  int              `json:"retried"` // calls that the platform put off
+	Retried  int              `json:"retried"` // calls that did nothing, for a quota or a passing fault, and were made again
 	Split    time.Duration    `json:"split"`   // the longest time between the first and the last call of a family
 	Verdicts []VerifierReport `json:"verdicts,omitempty"`
 	Failures []Failure        `json:"failures,omitempty"` // in plan order
@@ -67,10 +67,11 @@ type LaneReport struct {
 
 // A VerifierReport sums up what one verifier of a lane said.
 type VerifierReport struct {
-	Verifier string    `json:"verifier"`
-	Passed   int       `json:"passed"`           // devices, each counted once, whatever became of it later
-	Failed   int       `json:"failed"`           // devices
-	Sample   *Evidence `json:"sample,omitempty"` // of the first device that passed
+	Verifier string `json:"verifier"`
+	// Passed counts devices, each once for the first 16 verifiers of a lane, whatever became of it later.
+	Passed int       `json:"passed"`
+	Failed int       `json:"failed"`           // devices
+	Sample *Evidence `json:"sample,omitempty"` // of the first device that passed
 }
 
 // Report returns what became of the campaign so far.
@@ -140,7 +141,7 @@ func (l *lane) failureList() []Failure {
 func (l *lane) remains() time.Duration {
 	var total time.Duration
 	if n := len(l.dev); n > 0 {
-		total = l.plan.Forecast.Moving * time.Duration(l.counts[DevicePlanned]) / time.Duration(n)
+		total = time.Duration(float64(l.plan.Forecast.Moving) * float64(l.counts[DevicePlanned]) / float64(n))
 	}
 	for s := l.stage; s < len(l.plan.Stages); s++ {
 		if s > l.stage || l.until.IsZero() { // of a wait that has begun, Until tells the end

@@ -869,3 +869,66 @@ func TestDecisionMeetsTheEndOfARun(t *testing.T) {
 		}
 	}
 }
+
+// When the platform refuses the calls in the middle of a family, what was moved of it is returned before the lane halts.
+func TestCallsRefusedInTheMiddleOfAFamily(t *testing.T) {
+	n := 0
+	c := start(t, setup{fleet: migratetest.GenerateOptions{Gateways: 4, SubDevices: 3}, fault: onMove(func(migratetest.Op) migratetest.Fault {
+		if n++; n > 1 {
+			return migratetest.Fault{Refuse: iot.Denied}
+		}
+		return migratetest.Fault{}
+	})})
+	for n, l := range c.run().Lanes {
+		if l.Halt != migrate.HaltCall || l.Underway != 0 || l.Failed == 0 || l.Returned == 0 {
+			t.Errorf("lane %s: %+v", l.Lane, l)
+		}
+		c.whole(n)
+	}
+}
+
+// An operator, an approver or a call that hangs is given up at the deadline.
+func TestHangingTasksAreGivenUp(t *testing.T) {
+	hang := func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
+	for name, test := range map[string]struct {
+		config func(*campaign)
+		want   migrate.HaltReason
+	}{
+		"operator": {func(c *campaign) {
+			c.config.Operator = migrate.OperatorFunc(func(ctx context.Context, _ migrate.ConsoleTask) error { return hang(ctx) })
+		}, migrate.HaltDeadline},
+		"approver": {func(c *campaign) {
+			c.config.Approver = migrate.ApproverFunc(func(ctx context.Context, _ migrate.Gate) (migrate.Decision, error) {
+				return migrate.Decision{}, hang(ctx)
+			})
+		}, migrate.HaltDeadline},
+		"mover": {func(c *campaign) { c.config.Platform.Mover = hangingMover{hang} }, migrate.HaltLimit},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := start(t, setup{fleet: migratetest.GenerateOptions{Direct: 8}, clock: iot.SystemClock()})
+				test.config(c)
+				c.newRunner()
+				if l := c.run().Lanes[0]; l.Halt != test.want {
+					t.Errorf("halted for %q (%s), want %q", l.Halt, l.Note, test.want)
+				}
+				c.movedOnce()
+			})
+		})
+	}
+}
+
+type hangingMover struct{ hang func(context.Context) error }
+
+func (m hangingMover) Move(ctx context.Context, _ string, _ []string) ([]iot.MoveResult, error) {
+	return nil, m.hang(ctx)
+}
+
+func TestRemainsOfAHugeLane(t *testing.T) {
+	c := start(t, setup{fleet: migratetest.GenerateOptions{Direct: 4}})
+	c.config.Plan.Lanes[0].Forecast.Moving = 1 << 61 // times the devices, it is more than a Duration holds
+	got := migrate.NewState(c.config.Plan).Report("c").Lanes[0].Remains
+	if want := c.config.Plan.Lanes[0].Forecast.Moving; got != want {
+		t.Errorf("remains %v, want %v", got, want)
+	}
+}

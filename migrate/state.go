@@ -103,7 +103,7 @@ func (s *State) decided(e Entry) error {
 	}
 	for _, l := range s.lanes {
 		if e.Decision.Lane == "" || e.Decision.Lane == l.id() {
-			l.decided(*e.Decision, e.At)
+			l.decided(*e.Decision, e.At, e.Decision.Lane == "")
 		}
 	}
 	return nil
@@ -182,7 +182,7 @@ func (s *State) Decide(now time.Time, busy func(lane int) bool) Step {
 		}
 		step.Entries = append(step.Entries, a.entries...)
 		if a.task != nil {
-			a.task.Lane = i
+			a.task.Lane, a.task.Deadline = i, a.next
 			if a.task.Intent != nil {
 				a.task.Intent.Lane = l.id()
 			}
@@ -227,7 +227,7 @@ func (s *State) mover() *lane {
 func (s *State) freeSlots() int {
 	free := s.plan.Limits.withDefaults().MaxTasks
 	for _, l := range s.lanes {
-		if l.begun && l.phase != phaseFinished {
+		if l.begun && l.phase != phaseFinished && (!l.undone || l.back != nil) {
 			free -= len(l.plan.Lane.Products)
 		}
 	}

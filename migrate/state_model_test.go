@@ -40,13 +40,14 @@ type world struct {
 	passed   map[iot.DeviceID]int
 	calm     bool // nothing goes wrong any more
 	families map[iot.DeviceID]int
+	returned map[int]bool // families with a member that was returned
 }
 
 func newWorld(t *testing.T, seed uint64) *world {
 	w := &world{
 		t: t, rng: rand.New(rand.NewPCG(seed, 1)), now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC),
 		at: map[iot.DeviceID]string{}, moves: map[iot.DeviceID]int{}, broken: map[iot.DeviceID]bool{},
-		passed: map[iot.DeviceID]int{}, families: map[iot.DeviceID]int{},
+		passed: map[iot.DeviceID]int{}, families: map[iot.DeviceID]int{}, returned: map[int]bool{},
 	}
 	w.plan = w.makePlan()
 	w.state = migrate.NewState(w.plan)
@@ -261,6 +262,7 @@ func (w *world) console(t migrate.Task, e migrate.Entry) {
 func (w *world) giveBack(id iot.DeviceID) {
 	if w.at[id] == target {
 		w.at[id] = source
+		w.returned[w.families[id]] = true
 		w.moves[id] = 0
 		w.passed[id] = 0
 	}
@@ -317,6 +319,9 @@ func (w *world) call(t migrate.Task, e migrate.Entry) {
 		id := iot.DeviceID{ProductKey: t.Call.ProductKey, DeviceName: name}
 		if w.at[id] != source {
 			w.t.Fatalf("device %s is at %s and was sent again", id, w.at[id])
+		}
+		if w.returned[w.families[id]] {
+			w.t.Fatalf("device %s is sent, and a member of its family was returned", id)
 		}
 		switch {
 		case w.chance(12):
@@ -402,7 +407,7 @@ func (w *world) whole() {
 	w.t.Helper()
 	for n, l := range w.state.Report("c").Lanes {
 		switch l.Halt {
-		case "", migrate.HaltLimit, migrate.HaltAborted, migrate.HaltReturned:
+		case "", migrate.HaltLimit, migrate.HaltAborted, migrate.HaltReturned, migrate.HaltCall:
 		default:
 			continue // a person is asked because something could not be brought to its end
 		}
@@ -460,13 +465,25 @@ func (w *world) finish() {
 			}
 		}
 		w.run(20_000)
-		if w.state.Ended() && w.state.Report("c").Outcome != migrate.OutcomeStopped {
+		if w.over() {
 			w.whole()
 			w.proven()
 			return
 		}
 	}
 	w.t.Fatalf("resuming does not bring the campaign to its end: %+v", w.state.Report("c"))
+}
+
+// over reports whether all lanes are finished, or were returned for good.
+func (w *world) over() bool {
+	for _, l := range w.state.Report("c").Lanes {
+		resume := migrate.Decision{Kind: migrate.Resume, By: "model", Lane: l.Lane}
+		undone := l.Halt != "" && l.Moved == 0 && w.state.Check(resume) != nil
+		if !undone && (!l.Finished || l.Halt != "") {
+			return false
+		}
+	}
+	return true
 }
 
 // proven checks that nothing counts as moved that is not there.

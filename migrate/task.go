@@ -15,13 +15,13 @@ const (
 	TaskGate     TaskKind = iota + 1 // ask the approver, if there is one: EntryDecision
 	TaskConsole                      // ask the operator: EntryPerformed
 	TaskDo                           // call the stage's own code: EntryDone
-	TaskUndo                         // call the stage's code for the way back: EntryDone
+	TaskUndo                         // call the stage's code for the way back: EntryUndone
 	TaskBefore                       // read both instances just before a wave: EntryWave
 	TaskMove                         // make one call: EntryOutcome
 	TaskLook                         // read both instances: EntryLook, the last one with End
 	TaskVerify                       // ask the verifiers once: EntryVerdicts, the last one with End
 	TaskLookBack                     // read both instances on the way back: EntryReturned, the last one with End
-	TaskHome                         // compare the returned families' topology: EntryHome, or EntryHalt
+	TaskHome                         // compare the returned families' topology: EntryHome
 )
 
 // A Task is one thing to do for a lane, now.
@@ -30,6 +30,8 @@ type Task struct {
 	Lane int // index in Plan.Lanes
 	// Stage is the index of the stage in the lane's plan; Wave is from 0, and -1 if the task is about no wave.
 	Stage, Wave int
+	// Deadline is when the task has to be given up; zero for never.
+	Deadline time.Time
 	// Intent must be durable before the task starts; nil if the task only reads.
 	Intent *Entry
 	// Call is what TaskMove sends; CallNumber is larger for every call of the lane.
