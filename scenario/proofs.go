@@ -96,6 +96,9 @@ func (g *guide) pub() proof {
 	p := proves(g.only(verify.Pub(g.pubConfig(false)), g.getsPub, why))
 	if g.TicketGranted {
 		p.verifiers = append(p.verifiers, g.only(verify.Pub(g.pubConfig(true)), g.getsPub, why))
+		if g.Pub.Acks == nil {
+			p.blind = append(p.blind, "of Pub without the instance ID only its acceptance is seen, as no Pub.Acks are given")
+		}
 	}
 	return p
 }
