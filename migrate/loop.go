@@ -33,10 +33,11 @@ type pendingEntry struct {
 
 // work is a task under way.
 type work struct {
-	task   Task
-	lane   int
-	cancel context.CancelFunc
-	stale  bool // a decision overtook it: what it finds does not count
+	task     Task
+	lane     int
+	cancel   context.CancelFunc
+	stale    bool      // a decision or its deadline overtook it: what it finds does not count
+	deadline time.Time // zero for none, or if it has been given up
 }
 
 // event is what a task sends: entries, and at last that it is done.
@@ -207,7 +208,7 @@ func (l *loop) take(t Task, now time.Time) (*work, error) {
 			return nil, err
 		}
 	}
-	w := &work{task: t, lane: t.Lane}
+	w := &work{task: t, lane: t.Lane, deadline: t.Deadline}
 	l.busy[t.Lane] = w
 	l.working++
 	return w, nil
@@ -351,8 +352,9 @@ func (l *loop) launch(ctx context.Context, w *work) {
 	run := ctx // what a task tells counts also after it was cancelled, unless it is stale
 	emit := func(entries ...Entry) { l.send(run, event{work: w, entries: entries}) }
 	ctx, w.cancel = context.WithCancel(ctx)
+	x := execution{r: l.r, task: w.task, emit: emit}
 	l.tasks.Go(func() {
-		execution{r: l.r, task: w.task, emit: emit}.run(ctx)
+		x.run(ctx)
 		w.cancel()
 		l.events <- event{work: w, done: true}
 	})
@@ -389,12 +391,12 @@ func (l *loop) giveUp(next time.Time) time.Time {
 	now := l.r.config.Clock.Now()
 	for _, w := range l.busy {
 		switch {
-		case w == nil || w.stale || w.task.Deadline.IsZero():
-		case now.Before(w.task.Deadline):
-			next = earliest(next, w.task.Deadline)
+		case w == nil || w.stale || w.deadline.IsZero():
+		case now.Before(w.deadline):
+			next = earliest(next, w.deadline)
 		default:
 			w.stale = w.task.Kind != TaskMove
-			w.task.Deadline = time.Time{}
+			w.deadline = time.Time{}
 			w.cancel()
 		}
 	}
