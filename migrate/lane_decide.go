@@ -149,13 +149,17 @@ func (l *lane) decideWave(now time.Time) answer {
 	if l.tries > maxTries {
 		return answer{entries: []Entry{l.halted(HaltDeadline, l.errored)}}
 	}
+	deadline := l.since.Add(l.deadlines.Console) // the longest: a wave may be a whole fleet
+	if !now.Before(deadline) {
+		return answer{entries: []Entry{l.halted(HaltDeadline, or(l.errored, "the look before the wave did not come to its end"))}}
+	}
 	if now.Before(l.tryAt) {
-		return answer{next: l.tryAt}
+		return answer{next: earliest(l.tryAt, deadline)}
 	}
 	t := l.task(TaskBefore)
 	lo, hi := l.waveRange()
 	t.Devices = l.taskDevices(lo, hi, func(i int32) bool { return l.dev[i].state == DevicePlanned })
-	return answer{task: t}
+	return answer{task: t, next: deadline}
 }
 
 func (l *lane) decideMoving(now time.Time, adm admission) answer {

@@ -903,6 +903,9 @@ func TestHangingTasksAreGivenUp(t *testing.T) {
 			})
 		}, migrate.HaltDeadline},
 		"mover": {func(c *campaign) { c.config.Platform.Mover = hangingMover{hang} }, migrate.HaltLimit},
+		"look before a wave": {func(c *campaign) {
+			c.config.Platform.Source.StateReader = hangingStates{hang}
+		}, migrate.HaltDeadline},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -916,6 +919,12 @@ func TestHangingTasksAreGivenUp(t *testing.T) {
 			})
 		})
 	}
+}
+
+type hangingStates struct{ hang func(context.Context) error }
+
+func (s hangingStates) States(ctx context.Context, _ string, _ []string) ([]iot.DeviceState, error) {
+	return nil, s.hang(ctx)
 }
 
 type hangingMover struct{ hang func(context.Context) error }
