@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/iotferry/iotferry/iot"
 )
@@ -36,8 +37,69 @@ func quote(out []byte, s string) []byte {
 	return append(out, text...)
 }
 
-// unmarshalDeviceSet walks the tokens, so that the order of the products stays.
+// unmarshalDeviceSet reads the form that MarshalJSON writes in one pass, as a resumed campaign reads millions of names.
+// Every other form, that of an error included, goes the long way.
 func unmarshalDeviceSet(data []byte, set *DeviceSet) error {
+	if out, ok := scanDeviceSet(string(data)); ok {
+		*set = out
+		return nil
+	}
+	return decodeDeviceSet(data, set)
+}
+
+// scanDeviceSet reads {"productKey":["name",...],...} without blanks and escapes; the names and keys that it returns are
+// parts of data. It returns false for anything else, and for devices that could not exist.
+func scanDeviceSet(data string) (DeviceSet, bool) {
+	rest, ok := strings.CutPrefix(data, "{")
+	if !ok {
+		return nil, false
+	}
+	var out DeviceSet
+	for rest != "}" {
+		if len(out) > 0 {
+			if rest, ok = strings.CutPrefix(rest, ","); !ok {
+				return nil, false
+			}
+		}
+		key, list, ok := cutString(rest)
+		if rest, ok = strings.CutPrefix(list, ":["); !ok || iot.CheckProductKey(key) != nil {
+			return nil, false
+		}
+		if out, rest, ok = scanNames(out, key, rest); !ok {
+			return nil, false
+		}
+	}
+	return out, true
+}
+
+// scanNames appends the devices of one product, and returns what follows the list's end.
+func scanNames(out DeviceSet, key, text string) (_ DeviceSet, rest string, ok bool) {
+	for {
+		name, rest, ok := cutString(text)
+		if !ok || rest == "" || iot.CheckDeviceName(name) != nil {
+			return nil, "", false
+		}
+		out = append(out, iot.DeviceID{ProductKey: key, DeviceName: name})
+		switch text = rest[1:]; rest[0] {
+		case ',':
+		case ']':
+			return out, text, true
+		default:
+			return nil, "", false
+		}
+	}
+}
+
+// cutString returns the text between quotes that s begins with, and what follows.
+func cutString(s string) (text, rest string, ok bool) {
+	if s == "" || s[0] != '"' {
+		return "", "", false
+	}
+	return strings.Cut(s[1:], `"`)
+}
+
+// decodeDeviceSet walks the tokens, so that the order of the products stays.
+func decodeDeviceSet(data []byte, set *DeviceSet) error {
 	dec := json.NewDecoder(bytes.NewReader(data))
 	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
 		return fmt.Errorf("devices: want an object of lists by product key")

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/iotferry/iotferry/iot"
 	"github.com/iotferry/iotferry/migrate"
 	"github.com/iotferry/iotferry/migrate/journal"
@@ -24,42 +26,70 @@ func call(n int) []migrate.Entry {
 	return []migrate.Entry{intent, outcome}
 }
 
-// BenchmarkAppend compares a durable append of one call's intent and outcome with one bare write and fsync of
-// the same bytes (x-fsync).
+// BenchmarkAppend compares the durable append of one call's intent and outcome with one bare write and fsync of the same
+// bytes (x-fsync): for one lane; for eight lanes of a campaign, whose entries the runner groups into one append; and for
+// eight campaigns at once, each with a file of its own.
 func BenchmarkAppend(b *testing.B) {
+	b.Run("lanes=1", func(b *testing.B) { benchmarkAppend(b, 1, 1) })
+	b.Run("lanes=8", func(b *testing.B) { benchmarkAppend(b, 8, 1) })
+	b.Run("campaigns=8", func(b *testing.B) { benchmarkAppend(b, 1, 8) })
+}
+
+// benchmarkAppend appends and writes by turns, so that both see the same disk.
+func benchmarkAppend(b *testing.B, lanes, campaigns int) {
+	const turns = 20
 	dir := b.TempDir()
 	j, err := journal.Open(dir)
 	if err != nil {
 		b.Fatal(err)
 	}
 	defer j.Close()
-	line := linesOf(b, call(1))
 	bare, err := os.Create(filepath.Join(dir, "bare"))
 	if err != nil {
 		b.Fatal(err)
 	}
 	defer bare.Close()
+	line := linesOf(b, call(1))
 
 	var appending, writing time.Duration
-	var after int64
-	for n := 1; b.Loop(); n++ {
+	for n := 0; b.Loop(); n += turns {
 		start := time.Now()
-		if err := j.Append(b.Context(), "bench", after, call(n)...); err != nil {
+		var all errgroup.Group
+		for c := range campaigns {
+			all.Go(func() error { return appendCalls(b, j, fmt.Sprintf("bench-%d", c), lanes, n, n+turns) })
+		}
+		if err := all.Wait(); err != nil {
 			b.Fatal(err)
 		}
-		after += 2
-		middle := time.Now()
-		if _, err := bare.Write(line); err != nil {
-			b.Fatal(err)
+		appending += time.Since(start)
+		start = time.Now()
+		for range turns {
+			if _, err := bare.Write(line); err != nil {
+				b.Fatal(err)
+			}
+			if err := bare.Sync(); err != nil {
+				b.Fatal(err)
+			}
 		}
-		if err := bare.Sync(); err != nil {
-			b.Fatal(err)
-		}
-		appending += middle.Sub(start)
-		writing += time.Since(middle)
+		writing += time.Since(start)
 	}
-	b.ReportMetric(float64(appending)/float64(writing), "x-fsync")
-	b.ReportMetric(float64(appending.Nanoseconds())/float64(b.N), "ns/append")
+	calls := float64(lanes * campaigns)
+	b.ReportMetric(float64(appending)/calls/float64(writing), "x-fsync")
+	b.ReportMetric(float64(appending.Nanoseconds())/calls/float64(turns*b.N), "ns/call")
+}
+
+// appendCalls makes the appends from to to-1 of a campaign, each with one call of every lane.
+func appendCalls(b *testing.B, j *journal.Dir, campaign string, lanes, from, to int) error {
+	for n := from; n < to; n++ {
+		var entries []migrate.Entry
+		for l := range lanes {
+			entries = append(entries, call(n*lanes+l)...)
+		}
+		if err := j.Append(b.Context(), campaign, int64(n*len(entries)), entries...); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // BenchmarkEntries reads a journal of 300,000 entries.
