@@ -22,6 +22,7 @@ type loop struct {
 	working int
 	turn    int // the lane that is served first next time
 	events  chan event
+	poll    <-chan time.Time // when to look what others appended
 	tasks   sync.WaitGroup
 }
 
@@ -61,6 +62,9 @@ func (l *loop) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer l.drain(ctx)
 	defer cancel()
+	poll := time.NewTicker(l.r.config.Poll)
+	defer poll.Stop()
+	l.poll = poll.C
 	for {
 		next, err := l.step(ctx)
 		if err != nil {
@@ -380,9 +384,24 @@ func (l *loop) wait(ctx context.Context, next time.Time) error {
 	case f := <-l.r.calls:
 		f(ctx, l)
 		return nil
+	case <-l.poll:
+		return l.follow(ctx)
 	case err := <-alarm:
 		return err
 	}
+}
+
+// follow takes in what others appended while this run had nothing to append.
+func (l *loop) follow(ctx context.Context) error {
+	known := l.state.Seq()
+	if err := l.r.catchUp(ctx, l.state); err != nil || l.state.Seq() == known {
+		return err
+	}
+	if l.state.Fence() > l.fence {
+		return ErrFenced
+	}
+	_, err := l.heed(ctx, known)
+	return err
 }
 
 // giveUp cancels the tasks whose deadline has passed, and returns when the next one is due, if that is before next. A

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"time"
 
 	"github.com/iotferry/iotferry/iot"
 )
@@ -24,6 +25,9 @@ type Config struct {
 	Approver Approver
 	// Clock is real time if nil. With a clock that jumps, set Workers to 1.
 	Clock iot.Clock
+	// Poll is how often, in real time, a run looks for what other processes appended to the journal: decisions, or
+	// that one of them took over. Zero means 2 s; whatever it is, each append of the run finds it as well.
+	Poll time.Duration
 	// Workers is how many lanes may be worked on at the same moment; zero means all of them.
 	Workers int
 	// Owner says in the journal who runs, such as a host name and process ID; may be empty.
@@ -34,6 +38,8 @@ type Config struct {
 	// block nor call the Runner. May be nil.
 	Watch func(Entry, *State)
 }
+
+const defaultPoll = 2 * time.Second
 
 // A Runner runs one campaign: it drives a [State], does its tasks, and journals what it intends and what it
 // sees. Decide and Report may be called from any goroutine, also while Run runs.
@@ -80,6 +86,9 @@ func NewRunner(c Config) (*Runner, error) {
 	stages, err := planStages(c.Plan, c.Strategies)
 	if err != nil {
 		return nil, err
+	}
+	if c.Poll <= 0 {
+		c.Poll = defaultPoll
 	}
 	if c.Workers <= 0 {
 		c.Workers = max(1, len(c.Plan.Lanes))

@@ -480,7 +480,7 @@ func TestThirtyDaysInABubble(t *testing.T) {
 					SyncWindow: migrate.Window{Min: 30 * 24 * time.Hour, Max: 30 * 24 * time.Hour}})
 			},
 		})
-		c.config.Workers = 0
+		c.config.Workers, c.config.Poll = 0, time.Hour
 		c.newRunner()
 		report := c.run()
 		if report.Outcome != migrate.OutcomeProven {
@@ -575,6 +575,62 @@ func TestDecisionsOfOthersAreHeeded(t *testing.T) {
 			t.Errorf("lane %s halted for %q, want the abort", l.Lane, l.Halt)
 		}
 		c.whole(n)
+	}
+}
+
+// A run that waits for weeks hears what another process decided, or that it took over, within Config.Poll.
+func TestWaitingRunsFollowTheJournal(t *testing.T) {
+	for name, test := range map[string]struct {
+		meanwhile func(*migrate.Runner) error
+		want      error
+	}{
+		"decision": {func(other *migrate.Runner) error {
+			return other.Decide(context.Background(), migrate.Decision{Kind: migrate.Abort, By: "another process"})
+		}, nil},
+		"runner": {func(other *migrate.Runner) error {
+			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+			defer cancel()
+			if _, err := other.Run(ctx); !errors.Is(err, context.DeadlineExceeded) {
+				return fmt.Errorf("the other runner ended with %v", err)
+			}
+			return nil
+		}, migrate.ErrFenced},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := start(t, setup{
+					fleet: migratetest.GenerateOptions{ThingModel: 20}, clock: iot.SystemClock(), journal: journal.NewMemory(),
+					strategy: func(cloud *migratetest.Cloud) migrate.Strategy {
+						return scenario.TSL(scenario.Options{Sink: cloud.Sink(),
+							SyncWindow: migrate.Window{Min: 14 * 24 * time.Hour, Max: 30 * 24 * time.Hour}})
+					},
+				})
+				c.config.Poll = time.Minute
+				c.newRunner()
+				other, err := migrate.NewRunner(c.config)
+				if err != nil {
+					t.Fatal(err)
+				}
+				var decided time.Time
+				var others sync.WaitGroup
+				others.Go(func() {
+					time.Sleep(5 * 24 * time.Hour) // the bubble's: the window of 14 days is open
+					if err := test.meanwhile(other); err != nil {
+						t.Error(err)
+					}
+					decided = time.Now()
+				})
+				_, err = c.runner.Run(t.Context())
+				ended := time.Now()
+				others.Wait()
+				if !errors.Is(err, test.want) {
+					t.Errorf("the run ended with %v, want %v", err, test.want)
+				}
+				if late := ended.Sub(decided); late > time.Minute {
+					t.Errorf("the run ended %v after the word", late)
+				}
+			})
+		})
 	}
 }
 
