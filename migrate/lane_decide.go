@@ -158,7 +158,7 @@ func (l *lane) decideWave(now time.Time) answer {
 	}
 	t := l.task(TaskBefore)
 	lo, hi := l.waveRange()
-	t.Devices = l.taskDevices(lo, hi, func(i int32) bool { return l.dev[i].state == DevicePlanned })
+	t.list = l.lister(lo, hi, func(i int32) bool { return l.dev[i].state == DevicePlanned })
 	return answer{task: t, next: deadline}
 }
 
@@ -231,7 +231,7 @@ func (l *lane) decideArriving(now time.Time) answer {
 	}
 	t := l.task(TaskLook)
 	lo, hi := l.waveRange()
-	t.Devices = l.taskDevices(lo, hi, func(i int32) bool { return l.dev[i].state.unresolved() })
+	t.list = l.lister(lo, hi, func(i int32) bool { return l.dev[i].state.unresolved() })
 	return answer{task: t, next: deadline}
 }
 
@@ -318,7 +318,7 @@ func (l *lane) decideRound(now, deadline time.Time) answer {
 	}
 	t := l.task(TaskVerify)
 	lo, hi := l.scope()
-	t.Devices = l.taskDevices(lo, hi, l.askable)
+	t.list = l.lister(lo, hi, l.askable)
 	return answer{task: t, next: deadline}
 }
 
@@ -346,6 +346,11 @@ func (l *lane) notProven(i int32, now time.Time) Evidence {
 		e.Seen = "not asked: not all of its sub-devices were proven"
 	}
 	return e
+}
+
+// lister makes the list later, if at all: before anything else is applied.
+func (l *lane) lister(lo, hi int32, is func(int32) bool) func() []TaskDevice {
+	return func() []TaskDevice { return l.taskDevices(lo, hi, is) }
 }
 
 func (l *lane) taskDevices(lo, hi int32, is func(int32) bool) []TaskDevice {

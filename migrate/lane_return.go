@@ -81,12 +81,12 @@ func (l *lane) decideReturn(now time.Time) answer {
 	switch b.step {
 	case backLook, backWatch:
 		a.task = l.backTask(TaskLookBack)
-		a.task.Devices = l.returningDevices()
+		a.task.list = l.returningDevices
 	case backAsk:
 		a.task = l.askBack()
 	case backHome:
 		a.task = l.backTask(TaskHome)
-		a.task.Devices = l.returnedDevices()
+		a.task.list = l.returnedDevices
 	case backUndo:
 		return l.decideUndo(deadline)
 	}

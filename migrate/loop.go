@@ -155,7 +155,7 @@ func (l *loop) step(ctx context.Context) (time.Time, error) {
 func (l *loop) decide() (next time.Time, started []*work, err error) {
 	for {
 		now := l.r.config.Clock.Now()
-		step := l.state.Decide(now, func(lane int) bool { return l.busy[lane] != nil })
+		step := l.state.Decide(now, func(lane int) bool { return l.busy[lane] != nil }, l.working == l.r.config.Workers)
 		for _, e := range step.Entries {
 			if err := l.record(e, false); err != nil {
 				return next, started, err

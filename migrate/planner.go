@@ -182,9 +182,12 @@ func (m *Move) take(taken, left []topology.Family) (newTaken, newLeft []topology
 	if m.Rest {
 		return append(taken, left...), nil
 	}
+	first := len(taken)
+	taken, left = m.included(taken, left)
 	chosen := make([]bool, len(left))
-	for _, i := range topology.Sample(left, m.Devices) {
-		chosen[i] = true
+	room := m.Devices - devices(taken[first:])
+	for _, i := range topology.Sample(left, room) {
+		chosen[i] = room == m.Devices || left[i].Len() <= room // an empty sample takes a family at least
 	}
 	kept := left[:0]
 	for i, f := range left {
@@ -195,6 +198,34 @@ func (m *Move) take(taken, left []topology.Family) (newTaken, newLeft []topology
 		}
 	}
 	return taken, kept
+}
+
+// included takes the families of the devices that have to be among them.
+func (m *Move) included(taken, left []topology.Family) (newTaken, newLeft []topology.Family) {
+	if len(m.Include) == 0 {
+		return taken, left
+	}
+	wanted := make(map[iot.DeviceID]bool, len(m.Include))
+	for _, id := range m.Include {
+		wanted[id] = true
+	}
+	kept := left[:0]
+	for _, f := range left {
+		if slices.ContainsFunc(f.Devices, func(id iot.DeviceID) bool { return wanted[id] }) {
+			taken = append(taken, f)
+		} else {
+			kept = append(kept, f)
+		}
+	}
+	return taken, kept
+}
+
+func devices(families []topology.Family) int {
+	n := 0
+	for _, f := range families {
+		n += f.Len()
+	}
+	return n
 }
 
 // cover takes families until every product has a device among those taken: the console can confirm a task only if its

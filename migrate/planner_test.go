@@ -225,6 +225,46 @@ func TestPlanMoves(t *testing.T) {
 	}
 }
 
+// Devices that have to be among the first bring their families, and the sample fills up what is left of the number.
+func TestPlanIncludes(t *testing.T) {
+	s := survey(product(gateway, iot.Gateway, 3), product(sensor, iot.SubDevice, 9), product(meter, iot.Direct, 20))
+	for i := range 3 {
+		bind(s, dev(gateway, i), sensor, 3*i, 3*i+3)
+	}
+	include := []iot.DeviceID{dev(sensor, 7), dev(meter, 13), dev(meter, 19), {ProductKey: "a1Nowhere01", DeviceName: "nobody"}}
+	plan, err := migrate.Planner{Strategies: []migrate.Strategy{strategyOf(
+		migrate.Stage{Name: "first", Move: &migrate.Move{Devices: 5, Include: include}}, rest,
+	)}}.Plan(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range plan.Lanes {
+		first := l.Stages[0].Waves
+		moved := map[iot.DeviceID]bool{}
+		for _, w := range first {
+			for _, f := range l.Families[w.First : w.First+w.Count] {
+				for _, id := range f.Devices {
+					moved[id] = true
+				}
+			}
+		}
+		want := map[string][]iot.DeviceID{
+			gateway: {dev(gateway, 2), dev(sensor, 6), dev(sensor, 7), dev(sensor, 8)}, meter: {dev(meter, 13), dev(meter, 19)},
+		}[l.Lane.ID]
+		for _, id := range want {
+			if !moved[id] {
+				t.Errorf("lane %s: %s is not among the first: %v", l.Lane.ID, id, moved)
+			}
+		}
+		if most := 5; len(moved) > most || l.Lane.ID == meter && len(moved) != most {
+			t.Errorf("lane %s: %d devices are the first, want %d", l.Lane.ID, len(moved), most)
+		}
+	}
+	if len(plan.Lanes) != 2 {
+		t.Fatalf("%d lanes", len(plan.Lanes))
+	}
+}
+
 // A family of 25 sub-devices takes four calls at least: 0.6 s between the first and the last.
 func TestPlanForecastSplit(t *testing.T) {
 	s := survey(product(gateway, iot.Gateway, 1), product(sensor, iot.SubDevice, 25))

@@ -162,8 +162,9 @@ type Step struct {
 
 // Decide returns what to do at time now. It changes nothing: what it returns has an effect only
 // when it is applied. A lane for which busy reports true has a task under way and is left alone; a nil
-// busy stands for none.
-func (s *State) Decide(now time.Time, busy func(lane int) bool) Step {
+// busy stands for none. A driver that can take on no task now sets full, and gets none: listing their devices, in a
+// large fleet, is work.
+func (s *State) Decide(now time.Time, busy func(lane int) bool, full bool) Step {
 	var step Step
 	if s.ended {
 		return step
@@ -189,7 +190,9 @@ func (s *State) Decide(now time.Time, busy func(lane int) bool) Step {
 			if a.task.Kind == TaskMove {
 				mover = l
 			}
-			step.Tasks = append(step.Tasks, *a.task)
+			if !full {
+				step.Tasks = append(step.Tasks, a.task.listed())
+			}
 		}
 		step.Next = earliest(step.Next, a.next)
 		if len(a.entries) > 0 {

@@ -154,7 +154,7 @@ func (w *world) run(most int) {
 		if w.chance(25) {
 			w.decide()
 		}
-		step := w.state.Decide(w.now, nil)
+		step := w.state.Decide(w.now, nil, false)
 		for _, e := range step.Entries {
 			w.record(e)
 		}

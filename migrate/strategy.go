@@ -108,6 +108,9 @@ type Move struct {
 	// Devices is about how many devices to move: a sample of the families that are left, spread over
 	// products and family sizes.
 	Devices int
+	// Include names devices whose families move now, if they are left, whatever else the sample holds: canaries, or what
+	// a person wants to see first. Devices that are not in the lane are ignored.
+	Include []iot.DeviceID
 	// Rest moves all families that are left.
 	Rest bool
 	// Ramp sizes the waves. The zero value is the default ramp of package topology. A console move is

@@ -40,9 +40,17 @@ type Task struct {
 	// Devices are those that the task is about, in plan order, for TaskConsole with devices, TaskBefore, TaskLook,
 	// TaskLookBack, TaskVerify and TaskHome.
 	Devices []TaskDevice
+	list    func() []TaskDevice // makes Devices, once somebody wants the task; nil if they are made
 	Console ConsoleKind
 	// Gate is what TaskGate asks about, without the campaign's name.
 	Gate Gate
+}
+
+func (t Task) listed() Task {
+	if t.list != nil {
+		t.Devices, t.list = t.list(), nil
+	}
+	return t
 }
 
 // A TaskDevice is a device of a task.

@@ -48,7 +48,7 @@ func BenchmarkResume1M(b *testing.B) {
 				b.Fatal(err)
 			}
 		}
-		step := state.Decide(start, nil)
+		step := state.Decide(start, nil, false)
 		took += time.Since(start)
 		stop()
 		if len(step.Tasks)+len(step.Entries) == 0 || state.Seq() == 0 {
@@ -156,7 +156,7 @@ func halfDone(b *testing.B, plan *migrate.Plan) []byte {
 		b.Fatalf("%d devices in the plan", total)
 	}
 	for d.moved < total/2 {
-		step := d.state.Decide(d.now, nil)
+		step := d.state.Decide(d.now, nil, false)
 		d.record(step.Entries...)
 		for _, t := range step.Tasks {
 			d.do(t)
