@@ -14,36 +14,49 @@ const module = "github.com/iotferry/iotferry"
 // module stand without the module's path; the others are the list of allowed dependencies. A new package needs a row:
 // docs/design.md says why the rooms are as they are.
 var rooms = map[string][]string{
-	".":                     {},
-	"iot":                   {},
-	"fleets":                {},
-	"quota":                 {"iot", "golang.org/x/time"},
-	"topology":              {"iot"},
-	"migrate":               {"iot", "topology", "golang.org/x/sync"},
-	"migrate/journal":       {"iot", "migrate", "github.com/gofrs/flock"},
-	"verify":                {"iot", "topology", "migrate", "golang.org/x/sync"},
-	"scenario":              {"iot", "topology", "migrate", "verify"},
-	"internal/fake":         {"iot", "internal/fake/fleet"},
-	"internal/fake/fleet":   {"iot"},
-	"internal/fake/openapi": {"iot", "internal/fake"},
+	".":                        {},
+	"iot":                      {},
+	"fleets":                   {},
+	"quota":                    {"iot", "golang.org/x/time"},
+	"topology":                 {"iot"},
+	"migrate":                  {"iot", "topology", "golang.org/x/sync"},
+	"migrate/journal":          {"iot", "migrate", "github.com/gofrs/flock"},
+	"verify":                   {"iot", "topology", "migrate", "golang.org/x/sync"},
+	"scenario":                 {"iot", "topology", "migrate", "verify"},
+	"internal/fake":            {"iot", "internal/fake/fleet"},
+	"internal/fake/fleet":      {"iot"},
+	"internal/fake/openapi":    {"iot", "internal/fake"},
+	"internal/fake/mqtt":       {"iot", "internal/fake", "github.com/mochi-mqtt/server/v2"},
+	"internal/fake/amqp":       {"iot", "internal/fake", "internal/fake/amqp/frame", "github.com/Azure/go-amqp"},
+	"internal/fake/amqp/frame": {},
+	"internal/fake/sim":        {"iot", "internal/fake", "internal/fake/openapi", "internal/fake/mqtt", "internal/fake/amqp"},
+	"cmd/iotsim":               {"iot", "fleets", "internal/fake", "internal/fake/fleet", "internal/fake/sim"},
+	"aliyun": {
+		"iot", "quota", "aliyun/internal/rpc", "aliyun/internal/subscribe", "github.com/eclipse/paho.mqtt.golang",
+	},
+	"aliyun/internal/rpc":       {"iot", "github.com/aliyun/alibaba-cloud-sdk-go", "golang.org/x/sync"},
+	"tslsync":                   {"iot", "migrate", "golang.org/x/sync"},
+	"aliyun/internal/subscribe": {"iot", "github.com/Azure/go-amqp"},
 	"migrate/migratetest": {
 		"iot", "quota", "topology", "migrate", "migrate/journal", "verify", "internal/fake", "internal/fake/fleet",
-		"github.com/google/go-cmp",
+		"internal/fake/sim", "github.com/google/go-cmp",
 	},
 	// All examples. They use what every user of the module can use, and show it to each other.
 	"examples": {
 		"iot", "quota", "topology", "migrate", "migrate/journal", "migrate/migratetest", "verify", "scenario", "fleets",
-		"examples", "github.com/vbauerster/mpb/v8", "golang.org/x/term",
+		"aliyun", "examples", "github.com/vbauerster/mpb/v8", "golang.org/x/term",
 	},
 }
 
 // testModules are the dependencies of tests alone. Tests may import every package of this module, but the examples.
-var testModules = []string{"github.com/google/go-cmp", "go.uber.org/goleak", "go.uber.org/mock"}
+var testModules = []string{"github.com/google/go-cmp", "go.uber.org/goleak", "go.uber.org/mock", "golang.org/x/sync"}
 
 // testRooms are the dependencies of the tests of one room alone. What stands in for the platform is tested with what the
 // platform's users have.
 var testRooms = map[string][]string{
 	"internal/fake/openapi": {"github.com/aliyun/alibaba-cloud-sdk-go"},
+	"internal/fake/mqtt":    {"github.com/eclipse/paho.mqtt.golang"},
+	"aliyun":                {"github.com/Azure/go-amqp"},
 }
 
 // testingRoom is the only package whose code imports package testing.

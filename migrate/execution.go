@@ -39,9 +39,9 @@ func (x execution) run(ctx context.Context) {
 	case TaskVerify:
 		x.verify(ctx)
 	case TaskLookBack:
-		x.lookBack(ctx)
+		x.lookBack(iot.Urgent(ctx))
 	case TaskHome:
-		x.home(ctx)
+		x.home(iot.Urgent(ctx))
 	}
 }
 

@@ -5,8 +5,8 @@ package quota
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
-	"time"
 
 	"golang.org/x/time/rate"
 
@@ -58,65 +58,101 @@ func Documented() Limits {
 	}
 }
 
-const (
-	// lowest is the share of its limit that an API keeps, however often it is throttled.
-	lowest = 1.0 / 64
-	// step is the share of its limit by which a throttled API speeds up again, every regrow.
-	step   = 1.0 / 8
-	regrow = 10 * time.Second
-)
-
 // A Governor spaces the calls of each API evenly, without bursts. When the platform throttles an API it
 // halves that API's pace at once, and lets it grow back step by step: somebody else may use the same quota.
-// It is safe for concurrent use.
+// Of every API that reads, it keeps a reserve for callers with a context from [iot.Urgent]: others get the
+// rest, urgent callers all that is free. It is safe for concurrent use.
 type Governor struct {
-	clock iot.Clock
+	clock   iot.Clock
+	reserve float64
 
 	mu   sync.Mutex
 	apis map[string]*api
 }
 
-// api is the pace of one API.
-type api struct {
-	limit   float64 // calls per second when nobody throttles
-	limiter *rate.Limiter
-	slower  time.Time // when it was last made slower, or let grow a step
-}
-
 var _ iot.Pacer = (*Governor)(nil)
 
+// An Option changes what a [Governor] does by default.
+type Option func(*Governor)
+
+// DefaultReserve is the share of a reading API's limit that is kept for urgent callers.
+const DefaultReserve = 0.1
+
+// Reserve sets the share of a reading API's limit that is kept for urgent callers: zero or more, less than one.
+func Reserve(share float64) Option { return func(g *Governor) { g.reserve = share } }
+
 // New returns a governor with these limits on a clock; nil is real time. It keeps no reference to limits. A
-// negative limit is [iot.Invalid].
-func New(clock iot.Clock, limits Limits) (*Governor, error) {
+// negative limit, and a reserve that leaves nothing for others, is [iot.Invalid].
+func New(clock iot.Clock, limits Limits, options ...Option) (*Governor, error) {
 	if clock == nil {
 		clock = iot.SystemClock()
 	}
-	g := &Governor{clock: clock, apis: make(map[string]*api, len(limits))}
+	g := &Governor{clock: clock, reserve: DefaultReserve, apis: make(map[string]*api, len(limits))}
+	for _, option := range options {
+		option(g)
+	}
+	if !(g.reserve >= 0 && g.reserve < 1) {
+		return nil, invalid("the reserve is %g: zero or more is wanted, and less than one", g.reserve)
+	}
 	for name, limit := range limits {
-		if limit < 0 {
-			return nil, &iot.Error{Kind: iot.Invalid, Message: fmt.Sprintf("quota: the limit of %s is %g: zero or more is wanted", name, limit)}
+		if !(limit >= 0) {
+			return nil, invalid("the limit of %s is %g: zero or more is wanted", name, limit)
 		}
 		if limit > 0 {
-			g.apis[name] = &api{limit: limit, limiter: rate.NewLimiter(rate.Limit(limit), 1)}
+			g.apis[name] = newAPI(limit, g.reserveOf(name))
 		}
 	}
 	return g, nil
 }
 
-// Wait returns when the API may be called. The order of waiting callers is kept. If ctx ends first, its
-// error is returned and the turn is given back as far as nobody waits behind it.
+func invalid(format string, args ...any) error {
+	return &iot.Error{Kind: iot.Invalid, Message: "quota: " + fmt.Sprintf(format, args...)}
+}
+
+// reserveOf returns the share of an API's limit that is kept back: none of one that writes, such as
+// BatchGrayMigrationDevice, whose whole limit is for moving.
+func (g *Governor) reserveOf(name string) float64 {
+	if reads(name) {
+		return g.reserve
+	}
+	return 0
+}
+
+// reads tells by its name whether an API reads.
+func reads(name string) bool {
+	for _, verb := range []string{"Query", "List", "Get", "BatchQuery", "BatchGet"} {
+		if strings.HasPrefix(name, verb) {
+			return true
+		}
+	}
+	return false
+}
+
+// Wait returns when the API may be called. The order of waiting callers is kept, but where there is a reserve an urgent
+// caller goes before all but the next of the others. If ctx ends first, its error is returned and the turn is
+// given back as far as nobody waits behind it.
 func (g *Governor) Wait(ctx context.Context, name string) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	g.mu.Lock()
-	a, now := g.apis[name], g.clock.Now()
+	a := g.apis[name]
 	if a == nil {
-		g.mu.Unlock()
 		return nil
 	}
+	if a.ordinary != nil && !iot.IsUrgent(ctx) {
+		if err := g.wait(ctx, a, a.ordinary); err != nil {
+			return err
+		}
+	}
+	return g.wait(ctx, a, a.all)
+}
+
+// wait takes the next turn of a limiter and waits for it.
+func (g *Governor) wait(ctx context.Context, a *api, limiter *rate.Limiter) error {
+	g.mu.Lock()
+	now := g.clock.Now()
 	a.grow(now)
-	turn := a.limiter.ReserveN(now, 1)
+	turn := limiter.ReserveN(now, 1)
 	g.mu.Unlock()
 	delay := turn.DelayFrom(now)
 	if delay <= 0 {
@@ -133,16 +169,15 @@ func (g *Governor) Wait(ctx context.Context, name string) error {
 func (g *Governor) Throttled(name string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	a, now := g.apis[name], g.clock.Now()
-	if a == nil {
-		return
+	if a := g.apis[name]; a != nil {
+		now := g.clock.Now()
+		a.grow(now)
+		a.setPace(now, max(a.pace/2, a.limit*lowest))
+		a.slower = now
 	}
-	a.grow(now)
-	a.limiter.SetLimitAt(now, max(a.limiter.Limit()/2, rate.Limit(a.limit*lowest)))
-	a.slower = now
 }
 
-// Pace returns how many calls per second an API is allowed now; zero if it is not limited.
+// Pace returns how many calls per second an API is allowed now, urgent ones included; zero if it is not limited.
 func (g *Governor) Pace(name string) float64 {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -151,14 +186,5 @@ func (g *Governor) Pace(name string) float64 {
 		return 0
 	}
 	a.grow(g.clock.Now())
-	return float64(a.limiter.Limit())
-}
-
-// grow takes the steps back to the limit that are due.
-func (a *api) grow(now time.Time) {
-	full := rate.Limit(a.limit)
-	for a.limiter.Limit() < full && !now.Before(a.slower.Add(regrow)) {
-		a.slower = a.slower.Add(regrow)
-		a.limiter.SetLimitAt(now, min(full, a.limiter.Limit()+full*step))
-	}
+	return a.pace
 }

@@ -22,7 +22,7 @@ func (g *guide) direct() []migrate.Stage {
 		g.createTask(),
 
 		// Small batches first: products and forwarding come along, devices prove themselves.
-		g.firstGray(fmt.Sprintf("about %d devices", g.firstDevices()), proven),
+		g.firstGray(fmt.Sprintf("about %d devices", g.firstDevices()), g.first(proven)),
 		g.confirmGray(),
 		g.grayWaves(proven),
 

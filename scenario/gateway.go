@@ -34,7 +34,7 @@ func (g *guide) gateway() []migrate.Stage {
 
 		// Small batches first. A sub-device cannot move without its gateway, so a batch is of whole families:
 		// the sub-devices are verified, then the gateways.
-		g.firstGray(fmt.Sprintf("whole families of about %d devices", g.firstDevices()), proven, order),
+		g.firstGray(fmt.Sprintf("whole families of about %d devices", g.firstDevices()), g.first(proven), order),
 		g.confirmGray(),
 		g.grayWaves(proven, order),
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/iotferry/iotferry/iot"
@@ -42,6 +43,12 @@ type Options struct {
 	// or, for busy groups, by a [verify.Subscription] that allows a backlog. Nil as its result leaves the
 	// verifier out. It must be pure.
 	Wrap func(migrate.Verifier) migrate.Verifier
+
+	// Canaries are devices of the caller's own in the products that move, such as aliyun.Canary: they move with the first gray
+	// batch, and prove the target from the device's side before a person confirms it. See [verify.Canary].
+	Canaries []verify.CanaryDevice
+	// Canary configures what they prove.
+	Canary verify.CanaryConfig
 
 	// FirstGray is about how many devices the first gray batch moves; zero means 10. The platform does not
 	// document a limit.
@@ -110,6 +117,8 @@ func (o Options) Check() error {
 		return refuse("MaxBacklog is %d: it must be 0 or more", o.MaxBacklog)
 	case o.Pub.Acks != nil && o.Pub.Acknowledges == nil:
 		return refuse("Pub.Acks is set, but Pub.Acknowledges is not: it has to tell what acknowledges a message")
+	case slices.Contains(o.Canaries, nil):
+		return refuse("Canaries holds nil: leave it out")
 	case o.Replies != nil && o.Services == nil:
 		return refuse("Replies is set, but Services is not: no service is called without it")
 	}

@@ -25,7 +25,7 @@ func (g *guide) preregistered() []migrate.Stage {
 		// The server: its new subscription, its update, and what both are proven by.
 		g.subscribe(),
 		g.updateSubscriber(),
-		g.proveGray(proven),
+		g.proveGray(g.first(proven)),
 		g.confirmGray(),
 
 		// New devices can be created directly at the target now.

@@ -46,6 +46,38 @@ func (p proof) says(notes ...string) string {
 	return end.String() + "."
 }
 
+// first adds to a proof what the first gray batch alone can prove, as the canaries are in it.
+func (g *guide) first(p proof) proof {
+	canaries := g.proofOf(g.canaries())
+	return proof{
+		verifiers: slices.Concat(p.verifiers, canaries.verifiers),
+		blind:     slices.Concat(p.blind, canaries.blind),
+	}
+}
+
+// canaries: devices of the caller's own say themselves that they are served by the target.
+func (g *guide) canaries() proof {
+	own := g.ownCanaries()
+	if len(own) == 0 {
+		return proof{}
+	}
+	return proves(verify.Canary(g.Canary, own...))
+}
+
+// ownCanaries returns those of the lane's products.
+func (g *guide) ownCanaries() []verify.CanaryDevice {
+	keys := g.keys(func(migrate.Product) bool { return true })
+	return slices.DeleteFunc(slices.Clone(g.Canaries), func(c verify.CanaryDevice) bool { return !keys[c.ID().ProductKey] })
+}
+
+func (g *guide) canaryIDs() []iot.DeviceID {
+	var ids []iot.DeviceID
+	for _, c := range g.ownCanaries() {
+		ids = append(ids, c.ID())
+	}
+	return ids
+}
+
 // online: devices are online at the target.
 func (g *guide) online() proof {
 	return proves(verify.Online(verify.OnlineConfig{Skew: g.Skew}))

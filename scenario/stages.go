@@ -22,7 +22,7 @@ func (g *guide) firstGray(what string, p proof, notes ...string) migrate.Stage {
 		Name: "first-gray", Console: migrate.ConsoleGray,
 		About: fmt.Sprintf("Move %s as the first gray batch in the console; products, forwarding rules and AMQP subscriptions come along%s%s",
 			what, g.mnsHint(), p.says(notes...)),
-		Move:   &migrate.Move{Devices: g.firstDevices()},
+		Move:   &migrate.Move{Devices: g.firstDevices(), Include: g.canaryIDs()},
 		Verify: p.verifiers,
 	}
 }

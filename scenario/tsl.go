@@ -22,7 +22,7 @@ func (g *guide) tsl() []migrate.Stage {
 	stages := []migrate.Stage{g.createTask()}
 
 	// Small batches first: products and forwarding come along, devices prove themselves.
-	stages = append(stages, g.grayOfTSL(proven)...)
+	stages = append(stages, g.grayOfTSL(g.first(proven))...)
 	stages = append(stages, g.confirmGray(), g.grayWaves(proven))
 
 	// The history of properties, events and services: synchronise, and wait.

@@ -16,11 +16,12 @@ import (
 
 func main() { tutorial.Main("customstrategy", sendCanary) }
 
-func sendCanary(ctx context.Context, w io.Writer) (*migrate.Report, error) {
-	customer, err := town.OpenFleet("s2-gateway.json")
+func sendCanary(ctx context.Context, w io.Writer, how town.How) (*migrate.Report, error) {
+	customer, err := town.OpenFleet(ctx, "s2-gateway.json", how)
 	if err != nil {
 		return nil, err
 	}
+	defer customer.Close()
 	campaign := tutorial.Campaign{Name: "canary", Town: customer, Strategy: Canary(customer.Sink())}
 	plan, err := campaign.Plan(ctx, w)
 	if err != nil {

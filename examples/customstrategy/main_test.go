@@ -15,7 +15,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestCanary(t *testing.T) {
 	var stdout, stderr bytes.Buffer
-	code := tutorial.Run(t.Context(), "customstrategy", sendCanary, &stdout, &stderr)
+	code := tutorial.Run(t.Context(), "customstrategy", nil, sendCanary, &stdout, &stderr)
 	if code != 0 || stderr.Len() > 0 {
 		t.Errorf("exit code %d: %s", code, stderr.String())
 	}

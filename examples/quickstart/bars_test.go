@@ -8,12 +8,13 @@ import (
 
 	"github.com/vbauerster/mpb/v8"
 
+	"github.com/iotferry/iotferry/examples/internal/town"
 	"github.com/iotferry/iotferry/migrate"
 )
 
 // In a terminal each lane has a bar, and what bars cannot show stands above them.
 func TestBars(t *testing.T) {
-	j, err := prepare(t.Context(), "../../fleets/s3-preregistered.json", nil)
+	j, err := prepare(t.Context(), "../../fleets/s3-preregistered.json", town.How{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,7 +9,6 @@ import (
 	"github.com/iotferry/iotferry/fleets"
 	"github.com/iotferry/iotferry/migrate"
 	"github.com/iotferry/iotferry/migrate/journal"
-	"github.com/iotferry/iotferry/migrate/migratetest"
 	"github.com/iotferry/iotferry/scenario"
 	"github.com/iotferry/iotferry/topology"
 )
@@ -25,21 +24,28 @@ type journey struct {
 }
 
 // prepare reads the fleet file, surveys the platform and makes the plan. Its errors name the place.
-func prepare(ctx context.Context, name string, fault func(migratetest.Op) migratetest.Fault) (*journey, error) {
+func prepare(ctx context.Context, name string, how town.How) (_ *journey, err error) {
 	file, err := openFleet(name)
 	if err != nil {
 		return nil, err
 	}
 	defer file.Close()
-	t, err := town.Open(file, fault)
+	t, err := town.Open(ctx, file, how)
 	if err != nil {
 		return nil, err
 	}
+	defer func() {
+		if err != nil {
+			t.Close()
+		}
+	}()
 	survey, err := t.Survey(ctx)
 	if err != nil {
 		return nil, err
 	}
-	strategies := scenario.All(town.Options(t.Cloud))
+	options := town.Options(t)
+	options.Canaries = t.Canaries()
+	strategies := scenario.All(options)
 	plan, err := migrate.Planner{Strategies: strategies}.Plan(survey)
 	if err != nil {
 		return nil, err
@@ -64,7 +70,7 @@ func (j *journey) run(ctx context.Context, approver migrate.Approver, watch func
 	if err != nil {
 		return nil, err
 	}
-	town.RunClients(j.town.Cloud, j.plan)
+	town.RunClients(j.town, j.plan)
 	config := j.town.Config("quickstart", j.plan, j.strategies)
 	config.Journal, config.Approver, config.Watch = journal.NewMemory(), approver, watch
 	runner, err := migrate.NewRunner(config)

@@ -3,6 +3,7 @@
 //
 //	go run ./examples/quickstart                                 the embedded demo.json
 //	go run ./examples/quickstart -fleet fleets/s2-gateway.json   another fleet file
+//	go run ./examples/quickstart -wire                           over sockets: OpenAPI, AMQP and MQTT through the real adapter
 //	go run ./examples/quickstart -ask                            you approve each gate, with plain lines for progress
 //	go run ./examples/quickstart -preflight                      stop after the preflight
 //	go run ./examples/quickstart -json                           the report as JSON, without progress

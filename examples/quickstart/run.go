@@ -9,6 +9,7 @@ import (
 	"os"
 
 	"github.com/iotferry/iotferry/examples/internal/show"
+	"github.com/iotferry/iotferry/examples/internal/town"
 	"github.com/iotferry/iotferry/migrate/migratetest"
 )
 
@@ -34,6 +35,7 @@ type program struct {
 // flags are the command line.
 type flags struct {
 	fleet     string
+	how       town.How
 	ask       bool
 	preflight bool
 	json      bool
@@ -47,13 +49,15 @@ func (p program) run(ctx context.Context, args []string) int {
 	case err != nil:
 		return p.fail(err, exitBad)
 	}
-	j, err := prepare(ctx, f.fleet, p.fault)
+	f.how.Fault = p.fault
+	j, err := prepare(ctx, f.fleet, f.how)
 	switch {
 	case ctx.Err() != nil:
 		return p.fail(errInterrupted, exitUnproven)
 	case err != nil:
 		return p.fail(err, exitBad)
 	}
+	defer j.town.Close()
 	if code, done := p.showPreflight(f, j); done {
 		return code
 	}
@@ -71,6 +75,7 @@ func (p program) parse(args []string) (flags, error) {
 	set.BoolVar(&f.ask, "ask", false, "ask you to approve each gate; else the demo approves them itself")
 	set.BoolVar(&f.preflight, "preflight", false, "stop after the preflight")
 	set.BoolVar(&f.json, "json", false, "write JSON for machines")
+	f.how.Flags(set)
 	err := set.Parse(args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):

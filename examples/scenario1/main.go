@@ -5,6 +5,7 @@
 // memory, in virtual time.
 //
 //	go run ./examples/scenario1
+//	go run ./examples/scenario1 -wire    the same over sockets: OpenAPI, AMQP and MQTT through the adapter of the real platform
 package main
 
 import (
@@ -21,13 +22,14 @@ import (
 
 func main() { tutorial.Main("scenario1", migrateMeters) }
 
-func migrateMeters(ctx context.Context, w io.Writer) (*migrate.Report, error) {
+func migrateMeters(ctx context.Context, w io.Writer, how town.How) (*migrate.Report, error) {
 	// The customer: an account with its fleet, its table that rules write to, and a person who works in the web
 	// console. With real devices, platform comes from a driver for the real platform.
-	customer, err := town.OpenFleet("s1-direct.json")
+	customer, err := town.OpenFleet(ctx, "s1-direct.json", how)
 	if err != nil {
 		return nil, err
 	}
+	defer customer.Close()
 	platform := customer.Platform()
 
 	// Survey: look at both instances, and declare what no API shows. Nothing is written.
@@ -37,8 +39,10 @@ func migrateMeters(ctx context.Context, w io.Writer) (*migrate.Report, error) {
 	}
 
 	// Plan: the strategy says what to do, step by step as the guide does. Where messages arrive is all that it has to
-	// be told, so that devices are seen to report. The plan is plain data: print it, store it, have it reviewed.
-	strategies := []migrate.Strategy{scenario.Direct(scenario.Options{Sink: customer.Sink()})}
+	// be told, so that devices are seen to report; canaries are devices of your own that tell their side of it. The plan is plain data: print it, store it, have it reviewed.
+	strategies := []migrate.Strategy{scenario.Direct(scenario.Options{
+		Sink: customer.Sink(), Canaries: customer.Canaries(),
+	})}
 	plan, err := migrate.Planner{Strategies: strategies}.Plan(survey)
 	if err != nil {
 		return nil, err

@@ -14,7 +14,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestMeters(t *testing.T) {
 	var stdout, stderr bytes.Buffer
-	code := tutorial.Run(t.Context(), "scenario1", migrateMeters, &stdout, &stderr)
+	code := tutorial.Run(t.Context(), "scenario1", nil, migrateMeters, &stdout, &stderr)
 	if code != 0 || stderr.Len() > 0 {
 		t.Errorf("exit code %d: %s", code, stderr.String())
 	}

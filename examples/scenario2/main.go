@@ -3,6 +3,7 @@
 // all, and the topology stays as it is.
 //
 //	go run ./examples/scenario2
+//	go run ./examples/scenario2 -wire    the same over sockets: OpenAPI, AMQP and MQTT through the adapter of the real platform
 package main
 
 import (
@@ -19,16 +20,18 @@ import (
 
 func main() { tutorial.Main("scenario2", migrateHalls) }
 
-func migrateHalls(ctx context.Context, w io.Writer) (*migrate.Report, error) {
-	customer, err := town.OpenFleet("s2-gateway.json")
+func migrateHalls(ctx context.Context, w io.Writer, how town.How) (*migrate.Report, error) {
+	customer, err := town.OpenFleet(ctx, "s2-gateway.json", how)
 	if err != nil {
 		return nil, err
 	}
+	defer customer.Close()
 
 	// Families are of very different sizes, so the options are in devices: the batches become whole families of about
 	// so many. In each, sub-devices move and prove themselves before their gateway, by the same steps.
 	campaign := tutorial.Campaign{Name: "halls", Town: customer, Strategy: scenario.Gateway(scenario.Options{
 		Sink:      customer.Sink(),
+		Canaries:  customer.Canaries(),
 		FirstGray: 20,
 		GrayShare: 0.05,
 		Ramp:      topology.Ramp{First: 50, Factor: 2, Max: 400},

@@ -14,7 +14,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestHalls(t *testing.T) {
 	var stdout, stderr bytes.Buffer
-	code := tutorial.Run(t.Context(), "scenario2", migrateHalls, &stdout, &stderr)
+	code := tutorial.Run(t.Context(), "scenario2", nil, migrateHalls, &stdout, &stderr)
 	if code != 0 || stderr.Len() > 0 {
 		t.Errorf("exit code %d: %s", code, stderr.String())
 	}

@@ -3,6 +3,7 @@
 // new devices are created directly at the target.
 //
 //	go run ./examples/scenario3
+//	go run ./examples/scenario3 -wire    the same over sockets: OpenAPI, AMQP and MQTT through the adapter of the real platform
 package main
 
 import (
@@ -19,17 +20,21 @@ import (
 
 func main() { tutorial.Main("scenario3", migrateTrackers) }
 
-func migrateTrackers(ctx context.Context, w io.Writer) (*migrate.Report, error) {
-	customer, err := town.OpenFleet("s3-preregistered.json")
+func migrateTrackers(ctx context.Context, w io.Writer, how town.How) (*migrate.Report, error) {
+	customer, err := town.OpenFleet(ctx, "s3-preregistered.json", how)
 	if err != nil {
 		return nil, err
 	}
+	defer customer.Close()
 	target := customer.Platform().Target
 	created := iot.DeviceID{ProductKey: "a1Tracker01", DeviceName: "tracker-new-1"}
 
 	options := scenario.Options{
 		// Where devices are seen to report. Nothing arrives here before the server reads the target's consumer groups.
 		Sink: customer.Sink(),
+
+		// Devices of the customer that tell how it is for them, if the platform is on sockets.
+		Canaries: customer.Canaries(),
 
 		// The platform copies the product's subscription to the target. The server may also have a consumer group
 		// of its own there: it is created and subscribed.
@@ -39,7 +44,7 @@ func migrateTrackers(ctx context.Context, w io.Writer) (*migrate.Report, error) 
 		// function, the stage is a gate, and a person deploys and approves.
 		UpdateSubscriber: func(ctx context.Context, env *migrate.Env) error {
 			fmt.Fprintln(w, "  The server reads the consumer groups of", env.Platform.Target.Info, "from now on.")
-			return town.Update(customer.Cloud)(ctx, env)
+			return town.Update(customer)(ctx, env)
 		},
 
 		// From then on, new devices are created at the target. The strategy registers this one; somebody plugs it in;
@@ -47,7 +52,7 @@ func migrateTrackers(ctx context.Context, w io.Writer) (*migrate.Report, error) 
 		NewDeviceName: created.DeviceName,
 		NewDevice: func(ctx context.Context, env *migrate.Env, c iot.Credential) error {
 			fmt.Fprintln(w, "  Somebody plugs in", c.ID)
-			return town.PlugIn(customer.Cloud)(ctx, env, c)
+			return town.PlugIn(customer)(ctx, env, c)
 		},
 	}
 	campaign := tutorial.Campaign{Name: "trackers", Town: customer, Strategy: scenario.PreRegistered(options)}

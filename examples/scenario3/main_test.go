@@ -14,7 +14,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestTrackers(t *testing.T) {
 	var stdout, stderr bytes.Buffer
-	code := tutorial.Run(t.Context(), "scenario3", migrateTrackers, &stdout, &stderr)
+	code := tutorial.Run(t.Context(), "scenario3", nil, migrateTrackers, &stdout, &stderr)
 	if code != 0 || stderr.Len() > 0 {
 		t.Errorf("exit code %d: %s", code, stderr.String())
 	}

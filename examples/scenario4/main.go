@@ -3,6 +3,7 @@
 // days along. On the virtual clock the days pass at once.
 //
 //	go run ./examples/scenario4
+//	go run ./examples/scenario4 -wire    the same over sockets: OpenAPI, AMQP and MQTT through the adapter of the real platform
 package main
 
 import (
@@ -21,16 +22,20 @@ import (
 
 func main() { tutorial.Main("scenario4", migrateCabinets) }
 
-func migrateCabinets(ctx context.Context, w io.Writer) (*migrate.Report, error) {
-	customer, err := town.OpenFleet("s4-tsl.json")
+func migrateCabinets(ctx context.Context, w io.Writer, how town.How) (*migrate.Report, error) {
+	customer, err := town.OpenFleet(ctx, "s4-tsl.json", how)
 	if err != nil {
 		return nil, err
 	}
+	defer customer.Close()
 	const day = 24 * time.Hour
 
 	options := scenario.Options{
 		// Property and event posts are seen where the target's rules send them.
 		Sink: customer.Sink(),
+
+		// Devices of the customer that tell how it is for them, if the platform is on sockets.
+		Canaries: customer.Canaries(),
 
 		// Which services may be called on a device in the field is its owner's decision. These are harmless: a
 		// quick self-test, which answers at once, and clearing the alarms, which answers later by a message.
@@ -42,7 +47,7 @@ func migrateCabinets(ctx context.Context, w io.Writer) (*migrate.Report, error) 
 		},
 
 		// No rule forwards the answers to asynchronous services. The server has a consumer group for them.
-		Replies: town.Replies(customer.Cloud),
+		Replies: town.Replies(customer),
 
 		// How long data are synchronised before the rest moves. The guide allows 7 to 30 days.
 		SyncWindow: migrate.Window{Min: 14 * day, Max: 30 * day},

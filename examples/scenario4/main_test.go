@@ -14,7 +14,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestCabinets(t *testing.T) {
 	var stdout, stderr bytes.Buffer
-	code := tutorial.Run(t.Context(), "scenario4", migrateCabinets, &stdout, &stderr)
+	code := tutorial.Run(t.Context(), "scenario4", nil, migrateCabinets, &stdout, &stderr)
 	if code != 0 || stderr.Len() > 0 {
 		t.Errorf("exit code %d: %s", code, stderr.String())
 	}

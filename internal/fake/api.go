@@ -13,6 +13,13 @@ import (
 // operate does one operation: the hook is asked, the quota taken, the effect done and the answer given.
 // Nothing is sent with a done context. The lock is held during the effect only.
 func operate[R any](ctx context.Context, c *Cloud, op Op, effect func(Fault) (R, error)) (R, error) {
+	return operateThen(ctx, c, op, effect, nil)
+}
+
+// operateThen is operate with a second part, which may wait: it completes the answer, without the lock.
+func operateThen[R any](
+	ctx context.Context, c *Cloud, op Op, effect func(Fault) (R, error), then func(*R) error,
+) (R, error) {
 	var none R
 	if err := ctx.Err(); err != nil {
 		return none, err
@@ -21,6 +28,11 @@ func operate[R any](ctx context.Context, c *Cloud, op Op, effect func(Fault) (R,
 	var answer R
 	var err error
 	c.look(func() { answer, err = enter(c, op, fault, effect) })
+	if err == nil && then != nil {
+		if err = then(&answer); err != nil {
+			c.look(func() { c.meter(op).Failed++ })
+		}
+	}
 	if fault.Delay > 0 {
 		if e := c.clock.WaitUntil(ctx, c.clock.Now().Add(fault.Delay)); e != nil {
 			return none, &LostError{op.Name, e}
@@ -60,6 +72,14 @@ func enter[R any](c *Cloud, op Op, fault Fault, effect func(Fault) (R, error)) (
 func call[R any](ctx context.Context, c *Cloud, op Op, effect func(Fault) (R, error)) (R, error) {
 	op.Kind = APIOp
 	return operate(ctx, c, op, effect)
+}
+
+// callThen runs an API that waits for a device after its effect.
+func callThen[R any](
+	ctx context.Context, c *Cloud, op Op, effect func(Fault) (R, error), then func(*R) error,
+) (R, error) {
+	op.Kind = APIOp
+	return operateThen(ctx, c, op, effect, then)
 }
 
 // A CallCount counts the calls of one API or of one act at the console since the Cloud was made.
@@ -132,8 +152,16 @@ func (d *device) iotID() string {
 	return fmt.Sprintf("%016x%08x00", mix(d.seed, 1), uint32(mix(d.seed, 2)))
 }
 
-// address is where the device connects from: TEST-NET-3.
-func (d *device) address() string { return fmt.Sprintf("203.0.113.%d", d.seed%254+1) }
+// address is where the device connected from last.
+func (d *device) address() string {
+	if d.client != nil && d.client.address != "" {
+		return d.client.address
+	}
+	return d.simulatedAddress()
+}
+
+// simulatedAddress is where the simulated device connects from: TEST-NET-3.
+func (d *device) simulatedAddress() string { return fmt.Sprintf("203.0.113.%d", d.seed%254+1) }
 
 // platformZone is the platform's local time.
 var platformZone = time.FixedZone("CST", 8*60*60)

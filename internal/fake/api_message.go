@@ -23,7 +23,7 @@ type PubResponse struct{ MessageId string }
 // parkedFor is how long a QoS 1 message waits for its device.
 const parkedFor = int64(7 * 24 * time.Hour)
 
-// Pub publishes a message to a device. The device acknowledges by a message of its own, {"ack": messageId}.
+// Pub publishes a message to a device. A simulated device acknowledges by a message of its own, {"ack": messageId}.
 func (c *Cloud) Pub(ctx context.Context, r PubRequest) (PubResponse, error) {
 	id, ok := userTopic(r.TopicFullName)
 	return call(ctx, c, deviceOp("Pub", r.IotInstanceId, id), func(f Fault) (PubResponse, error) {
@@ -35,15 +35,23 @@ func (c *Cloud) Pub(ctx context.Context, r PubRequest) (PubResponse, error) {
 			return PubResponse{}, err
 		}
 		message := c.newID()
-		switch {
-		case f.lies(d.name):
-		case d.alive():
-			c.acknowledge(d, message)
-		case r.Qos == 1:
-			c.parked[d] = append(c.parked[d], parked{message, c.at + parkedFor})
+		if !f.lies(d.name) {
+			err = c.pub(d, parked{Downlink{r.TopicFullName, bytes.Clone(r.MessageContent), r.Qos}, message, c.at + parkedFor})
 		}
-		return PubResponse{messageID(message)}, nil
+		return PubResponse{messageID(message)}, err
 	})
+}
+
+func (c *Cloud) pub(d *device, p parked) error {
+	switch {
+	case d.simulated():
+		c.acknowledge(d, p.id)
+	case d.attended():
+		return c.send(d, p)
+	case p.QoS == 1:
+		c.parked[d] = append(c.parked[d], p)
+	}
+	return nil
 }
 
 // userTopic returns the device that a custom topic belongs to.
@@ -70,11 +78,13 @@ type RRpcResponse struct {
 	MessageId   uint64
 }
 
-// RRpc asks a device, which answers with the same bytes. It waits on the Cloud's clock.
+// RRpc asks a device. A simulated one answers with the same bytes. It waits on the Cloud's clock, and for a client for as long
+// in real time.
 func (c *Cloud) RRpc(ctx context.Context, r RRpcRequest) (RRpcResponse, error) {
 	id := iot.DeviceID{ProductKey: r.ProductKey, DeviceName: r.DeviceName}
 	var wait time.Duration
-	out, err := call(ctx, c, deviceOp("RRpc", r.IotInstanceId, id), func(Fault) (RRpcResponse, error) {
+	var client *pending
+	out, err := callThen(ctx, c, deviceOp("RRpc", r.IotInstanceId, id), func(Fault) (RRpcResponse, error) {
 		if r.Timeout < 1000 || r.Timeout > 8000 {
 			return RRpcResponse{}, refuse(codeBadTimeout, "timeout %d ms: 1000 to 8000 are allowed", r.Timeout)
 		}
@@ -83,9 +93,13 @@ func (c *Cloud) RRpc(ctx context.Context, r RRpcRequest) (RRpcResponse, error) {
 			return RRpcResponse{}, err
 		}
 		var answer RRpcResponse
+		if d.attended() {
+			answer, client, err = c.rrpcClient(d, r)
+			return answer, err
+		}
 		answer, wait = c.rrpc(d, r)
 		return answer, nil
-	})
+	}, func(out *RRpcResponse) error { return c.awaitRRpc(ctx, client, r.Timeout, out) })
 	if err == nil && wait > 0 {
 		if e := c.clock.WaitUntil(ctx, c.clock.Now().Add(wait)); e != nil {
 			return RRpcResponse{}, &LostError{"RRpc", e}

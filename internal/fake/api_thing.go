@@ -27,29 +27,32 @@ type InvokeThingServiceResponse struct {
 const serviceTimeout = 8 * time.Second
 
 // InvokeThingService calls a service. The thing model says whether it is synchronous. It waits on the Cloud's
-// clock.
+// clock, and for a client for as long in real time.
 func (c *Cloud) InvokeThingService(
 	ctx context.Context, r InvokeThingServiceRequest,
 ) (InvokeThingServiceResponse, error) {
 	id := iot.DeviceID{ProductKey: r.ProductKey, DeviceName: r.DeviceName}
 	op := deviceOp("InvokeThingService", r.IotInstanceId, id)
 	var wait time.Duration
-	out, err := call(ctx, c, op, func(f Fault) (InvokeThingServiceResponse, error) {
+	var client *pending
+	out, err := callThen(ctx, c, op, func(f Fault) (InvokeThingServiceResponse, error) {
 		_, d, err := c.reach(r.IotInstanceId, id, true)
 		if err != nil {
 			return InvokeThingServiceResponse{}, err
 		}
 		s, err := d.product.callable(r.Identifier, r.Args)
+		var answer InvokeThingServiceResponse
 		switch {
 		case err != nil:
-			return InvokeThingServiceResponse{}, err
-		case s.CallType != "sync":
-			return c.invokeAsync(d, s, f), nil
+		case d.attended() && (s.CallType == "sync" || !f.lies(d.name)):
+			answer, client, err = c.invokeClient(d, s, r.Args)
+		case s.CallType == "sync":
+			answer, wait, err = c.invokeSync(d, s)
+		default:
+			answer = c.invokeAsync(d, s, f)
 		}
-		var answer InvokeThingServiceResponse
-		answer, wait, err = c.invokeSync(d, s)
 		return answer, err
-	})
+	}, func(out *InvokeThingServiceResponse) error { return c.awaitService(ctx, client, out) })
 	if wait > 0 {
 		if e := c.clock.WaitUntil(ctx, c.clock.Now().Add(wait)); e != nil {
 			return InvokeThingServiceResponse{}, &LostError{op.Name, e}
@@ -121,7 +124,7 @@ type SetDevicePropertyRequest struct {
 // SetDevicePropertyResponse tells that the command was sent.
 type SetDevicePropertyResponse struct{ MessageId string }
 
-// SetDeviceProperty sets properties; a device that is online then posts them.
+// SetDeviceProperty sets properties. A simulated device that is online then posts them.
 func (c *Cloud) SetDeviceProperty(
 	ctx context.Context, r SetDevicePropertyRequest,
 ) (SetDevicePropertyResponse, error) {
@@ -137,13 +140,17 @@ func (c *Cloud) SetDeviceProperty(
 			return SetDevicePropertyResponse{}, err
 		}
 		message := c.newID()
-		if d.alive() && !f.lies(d.name) {
+		switch {
+		case f.lies(d.name):
+		case d.simulated():
 			body := propertyPost(d, c.at+int64(c.quirks.ReplyDelay), items)
 			c.after(c.quirks.ReplyDelay, event{
 				kind: publishEvent, dev: d, rec: &record{text: &text{d.topic(propertyTopic), string(body)}},
 			})
+		case d.attended():
+			err = c.request(d, messageID(message), "thing.service.property.set", json.RawMessage(r.Items))
 		}
-		return SetDevicePropertyResponse{messageID(message)}, nil
+		return SetDevicePropertyResponse{messageID(message)}, err
 	})
 }
 

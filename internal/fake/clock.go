@@ -9,8 +9,9 @@ import (
 // A VirtualClock is an [iot.Clock] on which time passes only when somebody waits for it: weeks pass in
 // seconds. It is safe for concurrent use. Make one with [NewVirtualClock].
 type VirtualClock struct {
-	mu  sync.Mutex
-	now time.Time
+	mu    sync.Mutex
+	now   time.Time
+	moved chan struct{} // closed when the clock moves; nil while nobody awaits that
 }
 
 // NewVirtualClock returns a clock that stands at start.
@@ -34,14 +35,53 @@ func (v *VirtualClock) WaitUntil(ctx context.Context, t time.Time) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if t.After(v.now) {
-		v.now = t.UTC().Round(0)
+		v.set(t.UTC().Round(0))
 	}
 	return nil
+}
+
+// Await waits until others have set the clock to t or later. Its error is the context's.
+func (v *VirtualClock) Await(ctx context.Context, t time.Time) error {
+	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		moved := v.before(t)
+		if moved == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+		case <-moved:
+		}
+	}
+}
+
+// before returns what is closed when the clock moves, if it stands before t; else nil.
+func (v *VirtualClock) before(t time.Time) <-chan struct{} {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if !v.now.Before(t) {
+		return nil
+	}
+	if v.moved == nil {
+		v.moved = make(chan struct{})
+	}
+	return v.moved
+}
+
+// set moves the clock. The lock is held.
+func (v *VirtualClock) set(t time.Time) {
+	v.now = t
+	if v.moved != nil {
+		close(v.moved)
+		v.moved = nil
+	}
 }
 
 // Advance lets d pass; a negative d does nothing.
 func (v *VirtualClock) Advance(d time.Duration) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.now = v.now.Add(max(d, 0))
+	v.set(v.now.Add(max(d, 0)))
 }

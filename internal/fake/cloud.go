@@ -29,6 +29,9 @@ type Options struct {
 	Hook func(Op) Fault
 	// Quotas are the documented ones unless NoQuotas is set.
 	Quotas QuotaMode
+	// NoDevices leaves the simulated firmware out: devices are offline unless a client brings them, see
+	// [Cloud.Attach], or PowerOn plugs one in.
+	NoDevices bool
 }
 
 // A Cloud is the platform in memory: one account with all its instances, and its devices. It is safe
@@ -50,8 +53,11 @@ type Cloud struct {
 	tasks     []*task
 	meters    map[string]*meter
 	noQuotas  bool
+	noDevices bool
 	recent    map[*device][]record // what rules forwarded, apart from reports
 	parked    map[*device][]parked // messages that wait for their device
+	pending   map[string]*pending  // commands that wait for a client's answer
+	wake      func()               // tells Follow that what it waits for has changed; nil if nobody follows
 }
 
 // A stamp is a time in nanoseconds since 1970, UTC.
@@ -86,6 +92,7 @@ func (c *Cloud) askUnlocked(op Op) Fault {
 	defer func() {
 		c.mu.Lock()
 		c.asking = false
+		c.wakeFollower()
 	}()
 	return c.hook(op)
 }
@@ -176,4 +183,7 @@ func (c *Cloud) after(d time.Duration, e event) {
 	c.serial++
 	e.at, e.serial = c.at+int64(d), c.serial
 	c.events.push(e)
+	if c.events[0].serial == e.serial {
+		c.wakeFollower()
+	}
 }

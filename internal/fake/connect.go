@@ -35,20 +35,13 @@ func (c *Cloud) mayConnect(d *device, try uint32) bool {
 	if d.try != try || d.connected() || !d.powered || d.disabled {
 		return false
 	}
-	return d.gateway == nil || d.gateway.alive() && d.gateway.home == d.home
+	return d.gateway == nil || d.gateway.simulated() && d.gateway.home == d.home
 }
 
+// connect brings a simulated device online.
 func (c *Cloud) connect(d *device, dead bool) {
-	c.change(d, func() {
-		if d.session.from != 0 {
-			d.past = append(d.past, d.session)
-			d.past = d.past[max(len(d.past)-maxSessions, 0):]
-		}
-		d.session = session{from: c.at, to: forever, in: d.home, dead: dead}
-		d.activated = true
-		d.lastOnline = c.at
-	})
-	c.emit(d, record{kind: statusRecord, online: true}, iot.StatusChange)
+	d.client = nil
+	c.begin(d, dead, dead)
 	if dead {
 		return
 	}
@@ -56,6 +49,28 @@ func (c *Cloud) connect(d *device, dead bool) {
 	c.reporting(d, 1)
 	c.deliverParked(d)
 	c.loginSubs(d)
+}
+
+// begin begins a stay.
+func (c *Cloud) begin(d *device, dead, mute bool) {
+	c.change(d, func() {
+		if d.stay.from != 0 {
+			d.past = append(d.past, d.stay)
+			d.past = d.past[max(len(d.past)-maxStays, 0):]
+		}
+		d.stay = stay{from: c.at, to: forever, in: d.home, dead: dead, mute: mute}
+		d.activated = true
+		d.lastOnline = c.at
+	})
+	c.emitStatus(d, record{online: true})
+}
+
+func (c *Cloud) emitStatus(d *device, r record) {
+	r.kind = statusRecord
+	if d.client != nil && d.client.address != "" {
+		r.text = &text{body: d.client.address}
+	}
+	c.emit(d, r, iot.StatusChange)
 }
 
 // reporting counts the devices that report, and when that number changed.
@@ -69,26 +84,27 @@ func (c *Cloud) reporting(d *device, delta int) {
 // loginSubs lets a gateway that came online bring its sub-devices online.
 func (c *Cloud) loginSubs(gateway *device) {
 	for _, d := range gateway.subs {
-		if d.powered && (d.reconnects || d.session.from == 0) {
+		if d.powered && (d.reconnects || d.stay.from == 0) {
 			wait := d.between(saltLogin, c.quirks.SubLoginMin, c.quirks.SubLoginMax)
 			c.after(wait, event{kind: connectEvent, dev: d, try: d.try})
 		}
 	}
 }
 
-// disconnect ends a device's session, and those of its sub-devices with it.
+// disconnect ends a device's stay, and those of its sub-devices with it.
 func (c *Cloud) disconnect(d *device, code int) {
 	d.try++
 	if !d.connected() {
 		return
 	}
-	if d.alive() {
+	if d.simulated() {
 		c.reporting(d, -1)
 	}
-	c.change(d, func() { d.session.to = c.at })
-	c.emit(d, record{kind: statusRecord, code: int32(code)}, iot.StatusChange)
+	c.change(d, func() { d.stay.to = c.at })
+	c.emitStatus(d, record{code: int32(code)})
+	c.hangUp(d, code)
 	for _, sub := range d.subs {
-		if sub.session.in == d.session.in {
+		if sub.stay.in == d.stay.in && !sub.direct() {
 			c.disconnect(sub, code)
 		}
 	}

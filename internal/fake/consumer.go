@@ -28,6 +28,7 @@ type Consumer struct {
 	clientID string
 	since    stamp
 	alive    stamp
+	watched  bool // somebody else closes it
 	closed   bool
 }
 
@@ -107,6 +108,13 @@ func (x *Consumer) accept(tags []uint64) {
 // Alive is a sign of life. Its error is [ErrDisconnected].
 func (x *Consumer) Alive() error { return x.Settle() }
 
+// Watched says that from now on somebody else watches the client's connection, in the client's own time, and closes the
+// consumer when it ends: the platform never closes it for silence, however far its clock jumps. A consumer that is
+// closed stays closed.
+func (x *Consumer) Watched() {
+	x.cloud.look(func() { x.watched = true })
+}
+
 // Close ends the connection. Doing it twice is the same as once.
 func (x *Consumer) Close() {
 	x.cloud.look(func() { x.cloud.close(x) })
@@ -124,7 +132,7 @@ func (x *Consumer) awake() error {
 // dropIdle closes the consumers that are silent for too long.
 func (c *Cloud) dropIdle(g *group) {
 	for _, x := range slices.Clone(g.consumers) {
-		if c.at-x.alive > int64(c.quirks.ConsumerIdle) {
+		if !x.watched && c.at-x.alive > int64(c.quirks.ConsumerIdle) {
 			c.close(x)
 		}
 	}

@@ -17,8 +17,9 @@ type device struct {
 	labels  map[string]string
 	home    *instance // where it lives
 	origin  *instance // where it was created
-	session session   // the newest
-	past    []session // those before, oldest first
+	stay    stay      // the newest
+	past    []stay    // those before, oldest first
+	client  *client   // nil if it was never more than simulated
 
 	seed       uint64 // for all that varies between devices
 	shown      uint64 // a bit per instance whose registry shows it
@@ -35,16 +36,17 @@ type device struct {
 	activated, disabled, powered, reconnects, distributed bool
 }
 
-// A session is a time during which a device was connected to an instance.
-type session struct {
+// A stay is a time during which a device was connected to an instance.
+type stay struct {
 	from, to stamp
 	in       *instance
 	dead     bool // shown as online, while no device is behind it
+	mute     bool // no reports are made of it: it is dead, or a client is behind it, which publishes by itself
 }
 
 const (
-	forever     = math.MaxInt64
-	maxSessions = 32 // that are remembered of a device
+	forever  = math.MaxInt64
+	maxStays = 32 // that are remembered of a device
 )
 
 func (d *device) id() iot.DeviceID {
@@ -54,10 +56,13 @@ func (d *device) id() iot.DeviceID {
 func (d *device) shownOn(in *instance) bool { return d.shown&in.bit() != 0 }
 
 // connected reports whether the platform takes the device for online.
-func (d *device) connected() bool { return d.session.to == forever }
+func (d *device) connected() bool { return d.stay.to == forever }
 
 // alive reports whether there is a device behind the connection.
-func (d *device) alive() bool { return d.connected() && !d.session.dead }
+func (d *device) alive() bool { return d.connected() && !d.stay.dead }
+
+// simulated reports whether the simulated firmware is behind the connection.
+func (d *device) simulated() bool { return d.connected() && !d.stay.mute }
 
 // statusOn returns the status that the registry of an instance shows.
 func (d *device) statusOn(in *instance) iot.Status {

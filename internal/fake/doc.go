@@ -2,11 +2,12 @@
 // instances, the APIs with their limits, the web console, message forwarding, and the devices themselves.
 // It behaves as the platform's documentation says; where that is silent, [Quirks] says what it does.
 //
-// A [Cloud] is made of a fleet by [New]. There are four doors to it:
+// A [Cloud] is made of a fleet by [New]. There are five doors to it:
 //
 //   - the APIs, one method each, with the platform's names, limits, quotas and error codes;
 //   - [Cloud.Platform] and [Cloud.Receiver], which put the contracts of package iot on top of them;
 //   - [Cloud.Console], what only the web console offers;
+//   - [Cloud.Attach], by which a client is a device, in place of the simulated one: see [Session];
 //   - [Cloud.Truth], [Cloud.PowerOn] and their like: what no client of the platform can see or do.
 //
 // [Cloud.Sink] and [Cloud.Consume] are where messages come out.
@@ -16,6 +17,10 @@
 // A Cloud starts no goroutine. What time has changed, by the clock that it shares with the runner of a
 // campaign, is computed when somebody asks: events in the order of time, and periodic reports by
 // arithmetic, when they are read. Weeks of hundreds of thousands of devices cost little that way.
+// [Cloud.Follow] asks in place of those who only listen.
+//
+// Clients that are devices live in real time, however the Cloud's clock jumps. So a command waits for their
+// answer in real time first, their limits go by real time, and a [Consumer] that is Watched is never idle.
 //
 // # Faults
 //
@@ -26,7 +31,7 @@
 //
 //   - There is one account, which owns everything; permissions, RAM users, regions and signatures do not exist.
 //   - Only the APIs that have a method here exist. Device groups, OTA, jobs, scenes, the shadow, history,
-//     device distribution as an act, and changes of the topology are missing.
+//     device distribution as an act, deletion of devices, and changes of the topology by a server are missing.
 //   - QueryThingModelPublished answers in the form of GetThingModelTslPublished, that of fleet files.
 //   - The quota of RRpc is that of one caller's address (100 per second), as all calls come from this process.
 //   - A call that is refused for its quota does not use up quota. Calls take no time, unless a hook says so.
@@ -38,7 +43,7 @@
 //   - CreateTask compares the target's quota with the devices of this one product, and nothing checks it
 //     when devices connect. A product that cannot be moved can have a task; its devices fail one by one.
 //   - A rollback moves all its devices at once. A task can be closed by hand.
-//   - All devices speak as the simulated ones do: a custom device publishes /user/update every
+//   - All devices that no client brings speak in the same way: a custom device publishes /user/update every
 //     Quirks.ReportEvery, or the first topic that a rule names, and the other topics that rules name more seldom; an
 //     Alink device its properties and events. They lie on a grid in time: nothing is sent at connecting. A device
 //     that was off during a report does not send it later.
@@ -48,7 +53,28 @@
 //   - A [Cloud.Receiver] settles what it returned even if its connection was closed for idleness meanwhile.
 //   - Rules have no SQL: they take all of a message whose topic fits. They see what devices publish, not status
 //     and lifecycle messages; their actions never fail; a sink keeps the newest messages only.
-//   - Messages for MNS queues go nowhere. Topology messages are never sent, as the topology does not change.
+//   - Messages for MNS queues go nowhere.
 //   - Messages that wait for a device at the source (QoS 1) are lost when it moves.
 //   - Synchronous services of an offline device are refused with iot.messagebroker.OFFLINE.
+//
+// Of devices that clients bring:
+//
+//   - There are the topics for custom messages, properties, events, services, RRPC and the topology, for sub-devices'
+//     sessions and for kick notices. Raw data, packs and batches of a gateway, history, found devices, the shadow, OTA and NTP are
+//     not: what is published there has no effect and no answer. RRPC always uses its own topic, whatever the call asks for.
+//   - Of a post, the names are checked by the thing model, not the types: a property that it does not know is listed
+//     in checkFailedData, an event that it does not know is refused with code 460. Values may come without their time.
+//   - A refused query is answered by the documented code; which of several reasons counts is not documented. A batch of more
+//     than 5 logins is refused with 460, more logged-in sub-devices than Quirks.MaxSubDevices with 428, and a sub-device
+//     that logs in more than 5 times a minute with 429. A login again in the same session changes nothing.
+//   - The answer to a login or logout names the sub-device, that of a batch all of them. Kick notices and topology notices have the
+//     fields id, code, message and data, or id, version, method and params.
+//   - Only sub-devices on the gateway's instance can be added to its topology; others are not found (6100). topo/change tells a
+//     gateway when another one takes its sub-device over, and when a sub-device is disabled (8) or enabled (2).
+//   - Sub-devices that go offline with their gateway have its code in their status messages. Logging out has the code 0.
+//   - A synchronous service that a device answers with another code than 200 fails with iot.device.InvokeThingServiceFailed.
+//     The answer to set properties is a message, as that to an asynchronous service. Late answers to synchronous calls are lost.
+//   - Commands to one device beyond 50 a second are refused with iot.messagebroker.RateLimit.
+//   - A message that has left for the front does not come again, even if the client never acknowledged it.
+//   - A device that was registered dynamically has a new secret each time, until it connects.
 package fake

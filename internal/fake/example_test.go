@@ -48,3 +48,39 @@ func ExampleVirtualClock() {
 	fmt.Println(clock.Now().Format(time.DateOnly))
 	// Output: 2026-03-31
 }
+
+// A client is a device: what it posts is answered, and what servers send it comes as a downlink.
+func ExampleCloud_Attach() {
+	f := newFleet()
+	f.Products = []fleet.Product{custom(meter, iot.Direct, rule("/+/user/update", "OTS"))}
+	add(f, meter, names("m", 1), nil)
+	cloud, err := fake.New(f, fake.Options{NoDevices: true})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	session, err := cloud.Attach(id(meter, "m-0001"), fake.PublicDomain, "198.51.100.7")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer session.Close(0)
+	session.Subscribe("/a1Meter0001/m-0001/user/get")
+	_ = session.Publish("/a1Meter0001/m-0001/user/update", []byte("warm"), 1)
+	m, _ := cloud.Sink("").Newest(id(meter, "m-0001"))
+	fmt.Printf("the server got %s\n", m.Payload)
+
+	ctx := context.Background()
+	platform, _ := cloud.Platform(target, nil)
+	_, _ = platform.Source.Publish(ctx, "/a1Meter0001/m-0001/user/get", []byte("how warm?"))
+	d, _ := session.Next(ctx)
+	fmt.Printf("the device got %s\n", d.Payload)
+
+	_, _ = cloud.Attach(id(meter, "m-0001"), fake.PublicDomain, "198.51.100.8")
+	_, err = session.Next(ctx)
+	fmt.Println(err)
+	// Output:
+	// the server got warm
+	// the device got how warm?
+	// the platform ended the session with code 427
+}

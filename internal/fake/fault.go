@@ -12,7 +12,7 @@ type OpKind string
 const (
 	APIOp     OpKind = "api"     // a call of an API; Name is the API's
 	ConsoleOp OpKind = "console" // an act at the console; Name is the method's
-	DeviceOp  OpKind = "device"  // a simulated device: Connect, or Answer to a message
+	DeviceOp  OpKind = "device"  // a device: Connect, or, if it is simulated, Answer to a message
 )
 
 // An Op is an operation that is about to happen.
@@ -30,7 +30,8 @@ type Op struct {
 // A Fault changes how an operation goes. The zero value changes nothing; fields combine.
 type Fault struct {
 	// Err is the answer, and nothing happens. Use an [APIError] for an API. A device that gets one does
-	// not connect, and does not try again by itself.
+	// not connect, and does not try again by itself; a client gets it from Attach, and for a sub-device the
+	// code of an [iot.Error], or 520.
 	Err error
 	// Lie tells for which devices nothing happens although the answer says it did: DEVICE_SUCCEEDED, a
 	// message ID. A device that connects is shown online while no connection is behind it: it
@@ -94,6 +95,7 @@ const (
 	codeOffline         = "iot.messagebroker.OFFLINE"
 	codeHalfConn        = "iot.messagebroker.HALFCONN"
 	codeTimeout         = "iot.messagebroker.TIMEOUT"
+	codeRateLimit       = "iot.messagebroker.RateLimit"
 	codeBadTopic        = "iot.messagebroker.InvalidFormattedTopicName"
 	codeBadTimeout      = "iot.messagebroker.InvalidTimeoutValue"
 	codeInvokeFailed    = "iot.device.InvokeThingServiceFailed"

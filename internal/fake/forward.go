@@ -100,15 +100,15 @@ func (c *Cloud) keep(d *device, r record) {
 	c.recent[d] = kept[max(len(kept)-maxRecent, 0):]
 }
 
-// publish lets a device publish a message, if it is there.
+// publish lets a simulated device publish a message, if it is there.
 func (c *Cloud) publish(d *device, r record) {
-	if !d.alive() {
+	if !d.simulated() {
 		return
 	}
 	fault := c.askUnlocked(Op{
 		Kind: DeviceOp, Name: Answer, Instance: d.home.id, ProductKey: d.product.key, Devices: []string{d.name},
 	})
-	if fault.Err == nil && !fault.lies(d.name) && d.alive() {
+	if fault.Err == nil && !fault.lies(d.name) && d.simulated() {
 		c.forward(d, r)
 	}
 }
@@ -137,11 +137,12 @@ func (c *Cloud) notify(v *view, status, target string, devices []iot.DeviceID) {
 
 // A parked message waits for its device (QoS 1).
 type parked struct {
+	Downlink
 	id    uint64
 	until stamp
 }
 
-// deliverParked gives a device that came online what waited for it.
+// deliverParked gives a simulated device that came online what waited for it.
 func (c *Cloud) deliverParked(d *device) {
 	list := c.parked[d]
 	delete(c.parked, d)

@@ -39,23 +39,23 @@ type delivery struct {
 	due      stamp // when it comes again
 }
 
-// A cursor is the next report of a device in one of its sessions that a group has not consumed.
+// A cursor is the next report of a device in one of its stays that a group has not consumed.
 type cursor struct {
-	at      stamp
-	dev     *device
-	stream  *stream
-	session stamp // when that session began
+	at     stamp
+	dev    *device
+	stream *stream
+	stay   stamp // when that stay began
 }
 
 func (x cursor) before(other cursor) bool { return x.at < other.at }
 
-// end returns when the cursor's session ended; ok is false if it is forgotten.
+// end returns when the cursor's stay ended; ok is false if it is forgotten.
 func (x cursor) end() (end stamp, ok bool) {
-	if x.dev.session.from == x.session {
-		return x.dev.session.to, true
+	if x.dev.stay.from == x.stay && !x.dev.stay.mute {
+		return x.dev.stay.to, true
 	}
 	for _, past := range slices.Backward(x.dev.past) {
-		if past.from == x.session {
+		if past.from == x.stay && !past.mute {
 			return past.to, true
 		}
 	}
@@ -115,17 +115,17 @@ func (g *group) push(l *link, since stamp) {
 		for _, x := range d.past {
 			g.cursors = appendCursors(g.cursors, d, x, g.in, since)
 		}
-		g.cursors = appendCursors(g.cursors, d, d.session, g.in, since)
+		g.cursors = appendCursors(g.cursors, d, d.stay, g.in, since)
 	}
 }
 
-func appendCursors(list []cursor, d *device, x session, in *instance, since stamp) []cursor {
-	if x.in != in || x.dead || x.to <= since {
+func appendCursors(list []cursor, d *device, x stay, in *instance, since stamp) []cursor {
+	if x.in != in || x.mute || x.to <= since {
 		return list
 	}
 	for _, s := range d.product.streams {
 		if at := s.next(d, max(x.from, since)); at < x.to {
-			list = append(list, cursor{at: at, dev: d, stream: s, session: x.from})
+			list = append(list, cursor{at: at, dev: d, stream: s, stay: x.from})
 		}
 	}
 	return list
@@ -155,7 +155,7 @@ func (c *Cloud) startReports(d *device) {
 		if !l.group.started || !l.has(iot.DeviceData) {
 			continue
 		}
-		for _, x := range appendCursors(nil, d, d.session, d.home, c.at) {
+		for _, x := range appendCursors(nil, d, d.stay, d.home, c.at) {
 			l.group.cursors.push(x)
 		}
 	}
@@ -247,7 +247,7 @@ func (l *link) unread(now stamp) int {
 		for _, x := range d.past {
 			n += unread(d, x, l.group.in, since, now)
 		}
-		n += unread(d, d.session, l.group.in, since, now)
+		n += unread(d, d.stay, l.group.in, since, now)
 	}
 	return n
 }
@@ -265,8 +265,8 @@ func (p *product) perRetention() int {
 	return n
 }
 
-func unread(d *device, x session, in *instance, since, now stamp) int {
-	if x.in != in || x.dead {
+func unread(d *device, x stay, in *instance, since, now stamp) int {
+	if x.in != in || x.mute {
 		return 0
 	}
 	n := 0

@@ -15,7 +15,7 @@ type record struct {
 	dev    *device // nil for a notice
 	in     *instance
 	id     uint64
-	text   *text // for the kinds that carry one
+	text   *text // for the kinds that carry one; status: the address of a client in its body
 	kind   recordKind
 	online bool  // status
 	code   int32 // status: why it went offline
@@ -114,7 +114,10 @@ func (r *record) status() []byte {
 		"status": "online", "iotId": r.dev.iotID(), "productKey": r.dev.product.key, "deviceName": r.dev.name,
 		"time": at.In(platformZone).Format(layout), "utcTime": at.Format(utcLayout),
 		"lastTime": at.In(platformZone).Format(layout), "utcLastTime": at.Format(utcLayout),
-		"clientIp": r.dev.address(),
+		"clientIp": r.dev.simulatedAddress(),
+	}
+	if r.text != nil {
+		body["clientIp"] = r.text.body
 	}
 	if !r.online {
 		body["status"] = "offline"
@@ -132,6 +135,17 @@ func lifecycleBody(d *device, at stamp, action string) string {
 		body["deviceSecret"] = d.secret.Reveal()
 	}
 	return string(marshal(body))
+}
+
+func topologyBody(gateway *device, at stamp, action string, subs []*device) string {
+	devices := make([]map[string]any, len(subs))
+	for i, d := range subs {
+		devices[i] = map[string]any{"iotId": d.iotID(), "productKey": d.product.key, "deviceName": d.name}
+	}
+	return string(marshal(map[string]any{
+		"action": action, "gwIotId": gateway.iotID(), "gwProductKey": gateway.product.key, "gwDeviceName": gateway.name,
+		"devices": devices, "messageCreateTime": at / 1e6,
+	}))
 }
 
 func noticeBody(status, target string, devices []iot.DeviceID) string {

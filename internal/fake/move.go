@@ -2,6 +2,7 @@ package fake
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/iotferry/iotferry/iot"
 )
@@ -43,8 +44,7 @@ func (c *Cloud) showLater(d *device, in *instance, salt uint64) {
 		c.show(d, in)
 		return
 	}
-	c.serial++
-	c.events.push(event{at: c.at + lag, serial: c.serial, kind: showEvent, dev: d, in: in})
+	c.after(time.Duration(lag), event{kind: showEvent, dev: d, in: in})
 }
 
 func (c *Cloud) emitLifecycle(d *device, action string) {

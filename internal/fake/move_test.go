@@ -27,12 +27,12 @@ func TestMovedDeviceIsCutOffAndComesBackOnTheTarget(t *testing.T) {
 	b.move(meter, "m-0002")
 
 	got := b.truth(meter, "m-0002")
-	want := fake.Truth{ID: id(meter, "m-0002"), Instance: target, Status: iot.Offline, Moved: 1, Kicked: 1}
+	want := fake.Truth{ID: id(meter, "m-0002"), Instance: target, Status: iot.Offline, Moved: 1, Kicked: 1, LastSeen: before}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("after the move (-want +got):\n%s", d)
 	}
 	b.clock.Advance(8 * time.Second)
-	want.Status, want.Alive = iot.Online, true
+	want.Status, want.Alive, want.LastSeen = iot.Online, true, b.clock.Now()
 	if d := cmp.Diff(want, b.truth(meter, "m-0002")); d != "" {
 		t.Errorf("8 s later (-want +got):\n%s", d)
 	}

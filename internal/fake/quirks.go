@@ -26,6 +26,18 @@ type Quirks struct {
 	// properties that were set. Default 500 ms.
 	ReplyDelay time.Duration
 
+	// Clients as devices.
+
+	// SubDevicesConnect lets a client bring a sub-device by a connection of its own. Default false: a sub-device connects
+	// through its gateway only.
+	SubDevicesConnect bool
+	// PublicDomainEnds lets the public instance's domain refuse a device that lives elsewhere. Default false: the guide
+	// says that devices on this domain need no change.
+	PublicDomainEnds bool
+	// MaxSubDevices is how many sub-devices a gateway's client can have added and logged in. Default 1,500; the platform's
+	// documents also say 2,000.
+	MaxSubDevices int
+
 	// Visibility.
 
 	// StatusLag bounds how long the index of QueryDeviceByStatus runs behind. Default 10 s, as documented.
@@ -117,7 +129,8 @@ func DefaultQuirks() *Quirks {
 		ReconnectMin: 2 * time.Second, ReconnectMax: 8 * time.Second,
 		SubLoginMin: 200 * time.Millisecond, SubLoginMax: 2 * time.Second,
 		AckDelay: 200 * time.Millisecond, ReplyDelay: 500 * time.Millisecond,
-		StatusLag: 10 * time.Second, VisibilityLag: 2 * time.Second,
+		MaxSubDevices: 1500,
+		StatusLag:     10 * time.Second, VisibilityLag: 2 * time.Second,
 		RefusedCode: 500, RefusedMessage: "系统错误",
 		NotReadyCode: codeSystemException,
 		OfflineCode:  521,
@@ -138,6 +151,8 @@ func (q *Quirks) problem() string {
 		return "ReconnectMin must not be negative, nor ReconnectMax below it"
 	case q.SubLoginMin < 0 || q.SubLoginMax < q.SubLoginMin:
 		return "SubLoginMin must not be negative, nor SubLoginMax below it"
+	case q.MaxSubDevices < 1:
+		return "MaxSubDevices must be at least 1"
 	case q.StatusLag < 0 || q.VisibilityLag < 0:
 		return "StatusLag and VisibilityLag must not be negative"
 	case q.FullRate < 1:

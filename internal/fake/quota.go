@@ -1,5 +1,7 @@
 package fake
 
+import "time"
+
 // perSecond is the documented quota of each API, per account and second. An API that is not
 // listed has none that is known.
 func perSecond(api string) int {
@@ -43,7 +45,7 @@ func (c *Cloud) meter(op Op) *meter {
 	key := string(op.Kind) + op.Name
 	m := c.meters[key]
 	if m == nil {
-		m = &meter{CallCount: CallCount{Kind: op.Kind, Name: op.Name}, deep: newWindow(deepPerSecond)}
+		m = &meter{CallCount: CallCount{Kind: op.Kind, Name: op.Name}, deep: newWindow(deepPerSecond, time.Second)}
 		limit := 0
 		if op.Kind == APIOp {
 			limit = perSecond(op.Name)
@@ -51,7 +53,7 @@ func (c *Cloud) meter(op Op) *meter {
 		if op.Name == "RRpc" && c.quirks.RRpcPerAddress > 0 {
 			limit = min(limit, c.quirks.RRpcPerAddress)
 		}
-		m.all = newWindow(limit)
+		m.all = newWindow(limit, time.Second)
 		c.meters[key] = m
 	}
 	return m
@@ -75,14 +77,15 @@ func (m *meter) take(now stamp, deep, free bool) bool {
 	return true
 }
 
-// A window limits how many calls any period of one second holds. It remembers the times of that many calls.
+// A window limits how many calls any period holds. It remembers the times of that many calls.
 type window struct {
-	times []stamp // empty: no limit
-	next  int     // the oldest
+	times  []stamp // empty: no limit
+	next   int     // the oldest
+	period int64
 }
 
-func newWindow(limit int) window {
-	w := window{times: make([]stamp, limit)}
+func newWindow(limit int, period time.Duration) window {
+	w := window{times: make([]stamp, limit), period: int64(period)}
 	for i := range w.times {
 		w.times[i] = -forever
 	}
@@ -90,8 +93,7 @@ func newWindow(limit int) window {
 }
 
 func (w *window) fits(now stamp) bool {
-	const second = 1_000_000_000
-	return len(w.times) == 0 || w.times[w.next] <= now-second
+	return len(w.times) == 0 || w.times[w.next] <= now-w.period
 }
 
 func (w *window) use(now stamp) {

@@ -54,9 +54,10 @@ func New(f *fleet.Fleet, o Options) (*Cloud, error) {
 	c := &Cloud{
 		clock: o.Clock, quirks: *o.Quirks, hook: o.Hook, account: f.Account,
 		at:       o.Clock.Now().UnixNano(),
-		noQuotas: o.Quotas == NoQuotas,
+		noQuotas: o.Quotas == NoQuotas, noDevices: o.NoDevices,
 		products: map[string]*product{}, meters: map[string]*meter{},
 		recent: map[*device][]record{}, parked: map[*device][]parked{},
+		pending: map[string]*pending{},
 	}
 	c.quirks.NoticeGroups = slices.Clone(o.Quirks.NoticeGroups)
 	if err := c.seed(f); err != nil {
@@ -171,11 +172,12 @@ func (c *Cloud) seedDevice(f *fleet.Device, age int) error {
 	d := p.newDevice(f.ID.DeviceName, f.Secret, c.seedHome(p), c.at-int64(age)*int64(time.Second)-int64(48*time.Hour))
 	d.activated = f.Status == iot.Online || f.Status == iot.Offline
 	d.disabled = f.Status == iot.Disabled
-	d.powered = f.Status == iot.Online
+	d.powered = f.Status == iot.Online && !c.noDevices
 	d.reconnects = f.Reconnects
 	d.distributed = f.Distributed
 	d.labels = maps.Clone(f.Labels)
-	d.seedSession(c.at)
+	d.seedStay(c.at)
+	d.stay.mute = c.noDevices
 	c.show(d, d.home)
 	return nil
 }
@@ -205,9 +207,9 @@ func (p *product) newDevice(name string, secret iot.Secret, home *instance, crea
 	return d
 }
 
-// seedSession gives a device that was online a session that began within the last day, and one that is
-// offline a session that is over.
-func (d *device) seedSession(now stamp) {
+// seedStay gives a device that was online a stay that began within the last day, and one that is
+// offline a stay that is over.
+func (d *device) seedStay(now stamp) {
 	if !d.activated {
 		return
 	}
@@ -216,7 +218,7 @@ func (d *device) seedSession(now stamp) {
 	if !d.powered {
 		from, to = from-int64(24*time.Hour), from
 	}
-	d.session = session{from: from, to: to, in: d.home}
+	d.stay = stay{from: from, to: to, in: d.home}
 	d.lastOnline = from
 	if d.powered {
 		d.home.views[d.product.key].reporting++

@@ -60,7 +60,7 @@ func (s *stream) reports(d *device, from, to stamp) int {
 
 // newest returns when a device reported last through an instance, after since, and whether it did.
 func (s *stream) newest(d *device, in *instance, since, now stamp) (stamp, bool) {
-	if t, ok := s.within(d, d.session, in, since, now); ok {
+	if t, ok := s.within(d, d.stay, in, since, now); ok {
 		return t, true
 	}
 	for _, past := range slices.Backward(d.past) {
@@ -71,8 +71,8 @@ func (s *stream) newest(d *device, in *instance, since, now stamp) (stamp, bool)
 	return 0, false
 }
 
-func (s *stream) within(d *device, x session, in *instance, since, now stamp) (stamp, bool) {
-	if x.in != in || x.dead {
+func (s *stream) within(d *device, x stay, in *instance, since, now stamp) (stamp, bool) {
+	if x.in != in || x.mute {
 		return 0, false
 	}
 	t := s.last(d, min(now, x.to-1))

@@ -2,6 +2,7 @@ package fake
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/iotferry/iotferry/iot"
 )
@@ -17,6 +18,7 @@ type Truth struct {
 	Moved    int          // how often it was moved away from where it was created
 	Returned int          // how often it was moved back
 	Kicked   int          // how often a move cut it off
+	LastSeen time.Time    // when it was last connected: now, for one that is; zero for one that never was
 }
 
 // Truth returns what is so about a device, and false if there is none.
@@ -25,16 +27,34 @@ func (c *Cloud) Truth(id iot.DeviceID) (Truth, bool) {
 	var ok bool
 	c.look(func() {
 		if d := c.device(id); d != nil {
-			t, ok = d.truth(), true
+			t, ok = c.truth(d), true
 		}
 	})
 	return t, ok
 }
 
-func (d *device) truth() Truth {
+// Truths returns what is so about all devices of a product, wherever they live, in the order of their creation, and
+// false if there is no such product.
+func (c *Cloud) Truths(productKey string) ([]Truth, bool) {
+	var list []Truth
+	var ok bool
+	c.look(func() {
+		p := c.products[productKey]
+		if ok = p != nil; ok {
+			list = make([]Truth, 0, len(p.devices))
+			for _, d := range p.devices {
+				list = append(list, c.truth(d))
+			}
+		}
+	})
+	return list, ok
+}
+
+func (c *Cloud) truth(d *device) Truth {
 	t := Truth{
 		ID: d.id(), Instance: d.home.id, Status: d.statusOn(d.home), Alive: d.alive(),
 		Moved: int(d.moves), Returned: int(d.returns), Kicked: int(d.kicks),
+		LastSeen: timeOf(min(d.stay.to, c.at)),
 	}
 	if d.gateway != nil {
 		t.Gateway = d.gateway.id()
@@ -54,9 +74,9 @@ func (c *Cloud) MovedTimes(id iot.DeviceID) int {
 	return t.Moved
 }
 
-// PowerOn plugs a device in: with the right secret, it connects to the instance where it lives, a
+// PowerOn plugs a simulated device in: with the right secret, it connects to the instance where it lives, a
 // sub-device through its gateway, and from then on reports. Its errors are [iot.NotFound],
-// [iot.Denied] for a wrong secret, and [iot.Conflict] for a disabled device.
+// [iot.Denied] for a wrong secret, and [iot.Conflict] for a disabled device and for one that a client brings now.
 func (c *Cloud) PowerOn(id iot.DeviceID, secret iot.Secret) error {
 	var err error
 	c.look(func() { err = c.powerOn(c.device(id), id, secret) })
@@ -74,6 +94,8 @@ func (c *Cloud) powerOn(d *device, id iot.DeviceID, secret iot.Secret) error {
 		return fail(iot.Denied, "has another secret")
 	case d.disabled:
 		return fail(iot.Conflict, "is disabled")
+	case d.line() != nil:
+		return fail(iot.Conflict, "is a client's: close its session first")
 	}
 	d.powered = true
 	c.after(0, event{kind: connectEvent, dev: d, try: d.try})
@@ -82,7 +104,7 @@ func (c *Cloud) powerOn(d *device, id iot.DeviceID, secret iot.Secret) error {
 }
 
 // PowerOff unplugs a device: it goes offline and stays so until PowerOn. Sub-devices of a gateway go
-// offline with it. Its error is [iot.NotFound].
+// offline with it. The session of a client ends with code 0; it may come again. Its error is [iot.NotFound].
 func (c *Cloud) PowerOff(id iot.DeviceID) error {
 	err := error(&iot.Error{Kind: iot.NotFound, Op: "PowerOff", Message: fmt.Sprintf("device %s does not exist", id)})
 	c.look(func() {

@@ -20,5 +20,8 @@ func (c *Clock) Now() time.Time { return c.clock.Now() }
 // WaitUntil sets the clock to t at once, unless it is later already or ctx is done.
 func (c *Clock) WaitUntil(ctx context.Context, t time.Time) error { return c.clock.WaitUntil(ctx, t) }
 
+// Await waits until somebody has set the clock to t or later: it does not set it itself. Its error is the context's.
+func (c *Clock) Await(ctx context.Context, t time.Time) error { return c.clock.Await(ctx, t) }
+
 // Advance lets d pass.
 func (c *Clock) Advance(d time.Duration) { c.clock.Advance(d) }

@@ -28,12 +28,13 @@ type Options struct {
 
 // A Cloud is the platform in memory: one account with its public and its Enterprise instance, its console,
 // its quotas and its devices, which report, answer and reconnect by themselves. It starts no goroutine
-// and is safe for concurrent use. Make one with [Open].
+// and is safe for concurrent use. Make one with [Open]; [Cloud.Listen] puts it on sockets.
 type Cloud struct {
 	cloud    *fake.Cloud
 	fleet    *fleet.Fleet
 	platform iot.Platform
 	server   *server
+	options  Options
 }
 
 // Open makes a platform from a fleet file: see fleets/FORMAT.md. Its errors name the place in the file.
@@ -46,7 +47,7 @@ func Open(file io.Reader, o Options) (*Cloud, error) {
 	if !ok {
 		return nil, &iot.Error{Kind: iot.Invalid, Message: "fleet file: instances: no Enterprise instance to move to"}
 	}
-	c := &Cloud{fleet: f, server: &server{target: target.ID}}
+	c := &Cloud{fleet: f, server: &server{target: target.ID}, options: o}
 	if c.cloud, err = fake.New(f, o.fake(c.server)); err != nil {
 		return nil, fmt.Errorf("fleet file: %w", err)
 	}

@@ -11,8 +11,12 @@
 // [Open] makes a [Cloud] of a fleet file; [Generate] writes one in a line. Its devices report, answer and reconnect by
 // themselves, its console is reached through [Cloud.Operator], its quotas count as documented, and what it really
 // did is told by [Cloud.Owner], [Cloud.Online], [Cloud.MovedTimes] and [Cloud.Calls]. With a [Clock] weeks pass in
-// seconds. [Options].Fault makes things go wrong: it refuses operations, loses answers, lets the platform lie,
-// and, by refusing Connect, makes firmware that does not come back.
+// seconds. [Options].Fault makes things go wrong: it refuses operations, loses answers, lets the platform lie and leave
+// devices out of its answers, and, by refusing Connect, makes firmware that does not come back.
+//
+// [Cloud.Listen] puts the platform on sockets, as OpenAPI, MQTT and AMQP, for adapters and real devices of any language; the
+// [Wire] has the addresses, the CA and the access key. With a [HastyClock] a campaign of weeks takes seconds there, while
+// clients get the milliseconds that they need. The same as a program of its own is cmd/iotsim.
 //
 // # Testing a strategy
 //
@@ -32,6 +36,5 @@
 // They prove promises on the platform in memory, which behaves as documented and, where the documentation is silent,
 // as its Quirks say; package internal/fake lists the differences. They do not prove that a journal survives a
 // loss of power, that own code is harmless to systems outside of the platform, that a stage's text is true, or
-// that waits and ramps are wise. Processes die between calls, not within one; the suite of adapters cannot make
-// the platform leave devices out of an answer.
+// that waits and ramps are wise. Processes die between calls, not within one.
 package migratetest

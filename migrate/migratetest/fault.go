@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/iotferry/iotferry/internal/fake"
+	"github.com/iotferry/iotferry/internal/fake/sim"
 	"github.com/iotferry/iotferry/iot"
 )
 
@@ -29,11 +30,13 @@ type Fault struct {
 	// Lie lets the platform say that it was done, and do nothing, for devices of which it reports true. A device
 	// that connects is then shown online without a session behind it.
 	Lie func(deviceName string) bool
+	// Drop leaves devices of which it reports true out of an answer that lists devices, after the effect.
+	Drop func(deviceName string) bool
 	// Delay is how long the answer takes.
 	Delay time.Duration
 }
 
-// Always is a [Fault.Lie] about every device.
+// Always is a [Fault.Lie], or a [Fault.Drop], about every device.
 func Always(string) bool { return true }
 
 func publicOp(op fake.Op) Op {
@@ -47,6 +50,9 @@ func (f Fault) internal() fake.Fault {
 	out := fake.Fault{Lie: f.Lie, Lost: f.Lost, Delay: f.Delay}
 	if f.Refuse != nil {
 		out.Err = refusal(f.Refuse)
+	}
+	if f.Drop != nil {
+		out.Alter = sim.Drop(f.Drop)
 	}
 	return out
 }

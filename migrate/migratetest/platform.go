@@ -71,6 +71,7 @@ var platformCases = []platformCase{
 	{"move refused", platformMoveRefused},
 	{"move limits", platformMoveLimits},
 	{"lost answers", platformLost},
+	{"dropped names", platformDropped},
 	{"register", platformRegister},
 	{"subscribe", platformSubscribe},
 	{"publish", platformPublish},

@@ -128,6 +128,11 @@ func (a *badAdapter) Move(ctx context.Context, product string, names []string) (
 		for i := range results {
 			results[i].Accepted = true
 		}
+	case a.flaw == "fills in results" && err == nil:
+		results = nil
+		for _, name := range names {
+			results = append(results, iot.MoveResult{DeviceName: name, Accepted: true})
+		}
 	case a.flaw == "moves nothing" && err == nil:
 		return nil, nil
 	case a.flaw == "lost is transient" && err != nil:
@@ -210,6 +215,7 @@ func TestPlatformCases(t *testing.T) {
 		"believes in success":      "move refused",
 		"moves what fits":          "move limits",
 		"lost is transient":        "lost answers",
+		"fills in results":         "dropped names",
 		"loses secrets":            "register",
 		"subscribes once":          "subscribe",
 		"no message IDs":           "publish",

@@ -54,8 +54,8 @@ func everyCall(ctx context.Context, b *platformBench) []namedCall {
 		{"Groups", func() error { return drop(collect("", at.Groups(ctx))) }},
 		{"GroupStatus", func() error { return drop(at.GroupStatus(ctx, "DEFAULT_GROUP")) }},
 		{"ThingModel", func() error { return drop(at.ThingModel(ctx, ThingModelProduct)) }},
-		{"Publish", func() error { return drop(at.Publish(ctx, "/"+id.String()+"/user/get", nil)) }},
-		{"Call", func() error { return drop(at.Call(ctx, id, nil, time.Second)) }},
+		{"Publish", func() error { return drop(at.Publish(ctx, "/"+id.String()+"/user/get", []byte("x"))) }},
+		{"Call", func() error { return drop(at.Call(ctx, id, []byte("x"), time.Second)) }},
 		{"Invoke", func() error { return drop(at.Invoke(ctx, id, "Check", json.RawMessage(`{}`))) }},
 		{"SetProperties", func() error { return drop(at.SetProperties(ctx, id, json.RawMessage(`{}`))) }},
 		{"Register", func() error {
@@ -74,7 +74,7 @@ func everyCall(ctx context.Context, b *platformBench) []namedCall {
 func platformKinds(ctx context.Context, b *platformBench) error {
 	read := func() error { _, err := b.Platform.Source.States(ctx, DirectProduct, directNames(0, 1)); return err }
 	write := func() error {
-		_, err := b.Platform.Source.Publish(ctx, "/"+directID(0).String()+"/user/get", nil)
+		_, err := b.Platform.Source.Publish(ctx, "/"+directID(0).String()+"/user/get", []byte("x"))
 		return err
 	}
 	for _, c := range []struct {

@@ -103,6 +103,37 @@ func platformLost(ctx context.Context, b *platformBench) error {
 	return refused("States without an answer", err, iot.Transient)
 }
 
+// platformDropped leaves devices out of answers. What is not there says nothing: an adapter puts nothing in its place.
+func platformDropped(ctx context.Context, b *platformBench) error {
+	if err := b.open(ctx, DirectProduct, directName(0)); err != nil {
+		return err
+	}
+	names, dropped := directNames(1, 4), directName(2)
+	drop := Fault{Drop: func(name string) bool { return name == dropped }}
+	b.disturb("BatchGetDeviceState", drop)
+	states, err := b.Platform.Source.States(ctx, DirectProduct, names)
+	if err != nil || len(states) != 2 || states[0].ID != directID(1) || states[1].ID != directID(3) {
+		return fmt.Errorf("contract of States of three devices, the second not in the answer: got %v, %v", states, err)
+	}
+	b.disturb("BatchGrayMigrationDevice", drop)
+	results, err := b.Platform.Mover.Move(ctx, DirectProduct, names)
+	if err != nil {
+		return fmt.Errorf("contract of Move, one device not in the answer: %w", err)
+	}
+	var got []string
+	for _, r := range results {
+		got = append(got, r.DeviceName)
+	}
+	slices.Sort(got)
+	if err := differ("Move, results of those in the answer", []string{names[0], names[2]}, got); err != nil {
+		return err
+	}
+	if n := b.calls("BatchGrayMigrationDevice"); n != 1 {
+		return fmt.Errorf("contract of Move, one device not in the answer: %d calls were made, want 1", n)
+	}
+	return nil
+}
+
 func platformRegister(ctx context.Context, b *platformBench) error {
 	id := iot.DeviceID{ProductKey: DirectProduct, DeviceName: "fresh-0001"}
 	credential, err := b.Platform.Source.Register(ctx, id)
@@ -162,7 +193,7 @@ func platformPublish(ctx context.Context, b *platformBench) error {
 	if err != nil || id == "" {
 		return fmt.Errorf("contract of Publish: got message ID %q, %v", id, err)
 	}
-	_, err = at.Publish(ctx, "/"+DirectProduct+"/no-such-device/user/get", nil)
+	_, err = at.Publish(ctx, "/"+DirectProduct+"/no-such-device/user/get", []byte("x"))
 	if err := refused("Publish to no device", err, iot.NotFound); err != nil {
 		return err
 	}

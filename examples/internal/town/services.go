@@ -8,7 +8,6 @@ import (
 	"slices"
 
 	"github.com/iotferry/iotferry/iot"
-	"github.com/iotferry/iotferry/migrate/migratetest"
 	"github.com/iotferry/iotferry/verify"
 )
 
@@ -39,7 +38,7 @@ func Services(productKey string, model json.RawMessage) ([]verify.Invocation, er
 
 // Replies is where the answers to asynchronous services arrive. No rule forwards them, so the server has a consumer
 // group of its own for them at the target. It subscribes the group to a product when it is first asked about it.
-func Replies(cloud *migratetest.Cloud) verify.Sink {
+func Replies(cloud Customer) verify.Sink {
 	target := cloud.Platform().Target
 	return verify.SinkFunc(func(ctx context.Context, ids []iot.DeviceID) iter.Seq2[iot.Message, error] {
 		return func(yield func(iot.Message, error) bool) {

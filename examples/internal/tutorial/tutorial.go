@@ -5,6 +5,7 @@ package tutorial
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -18,20 +19,27 @@ import (
 )
 
 // A Story is an example program: it migrates a fleet and tells w about it.
-type Story func(ctx context.Context, w io.Writer) (*migrate.Report, error)
+type Story func(ctx context.Context, w io.Writer, how town.How) (*migrate.Report, error)
 
 // Main runs a story until it ends or somebody presses ctrl-C, and exits.
 func Main(name string, tell Story) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	code := Run(ctx, name, tell, os.Stdout, os.Stderr)
+	code := Run(ctx, name, os.Args[1:], tell, os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)
 }
 
 // Run runs a story and returns its exit code: 0 if everything eligible is proven; 1 if the campaign stopped or something
 // could not be proven; 2 for bad input or a campaign that may not start.
-func Run(ctx context.Context, name string, tell Story, stdout, stderr io.Writer) int {
-	report, err := tell(ctx, stdout)
+func Run(ctx context.Context, name string, args []string, tell Story, stdout, stderr io.Writer) int {
+	how, err := parse(name, args, stdout)
+	if errors.Is(err, flag.ErrHelp) {
+		return 0
+	}
+	var report *migrate.Report
+	if err == nil {
+		report, err = tell(ctx, stdout, how)
+	}
 	if err != nil {
 		fmt.Fprintf(stderr, "%s: %s\n", name, show.Text(err.Error()))
 	}
@@ -43,6 +51,24 @@ func Run(ctx context.Context, name string, tell Story, stdout, stderr io.Writer)
 		return 1
 	}
 	return 0
+}
+
+func parse(name string, args []string, stdout io.Writer) (town.How, error) {
+	var how town.How
+	set := flag.NewFlagSet(name, flag.ContinueOnError)
+	set.SetOutput(io.Discard)
+	how.Flags(set)
+	err := set.Parse(args)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		set.SetOutput(stdout)
+		set.Usage()
+	case err != nil:
+		return how, &iot.Error{Kind: iot.Invalid, Message: err.Error() + ": -h lists the flags"}
+	case set.NArg() > 0:
+		return how, &iot.Error{Kind: iot.Invalid, Message: fmt.Sprintf("unexpected argument %q: -h lists the flags", set.Arg(0))}
+	}
+	return how, err
 }
 
 // Approve is a person who approves every gate.

@@ -30,10 +30,10 @@ func TestExitCodes(t *testing.T) {
 		{"", &migrate.BlockedError{Issues: []migrate.Issue{{Code: migrate.CodeOnlineQuota}}}, 2},
 	} {
 		var stderr bytes.Buffer
-		tell := func(context.Context, io.Writer) (*migrate.Report, error) {
+		tell := func(context.Context, io.Writer, town.How) (*migrate.Report, error) {
 			return &migrate.Report{Outcome: test.outcome}, test.err
 		}
-		if got := tutorial.Run(t.Context(), "tale", tell, io.Discard, &stderr); got != test.want {
+		if got := tutorial.Run(t.Context(), "tale", nil, tell, io.Discard, &stderr); got != test.want {
 			t.Errorf("%s, %v: exit code %d, want %d", test.outcome, test.err, got, test.want)
 		}
 		said := stderr.String()
@@ -46,12 +46,12 @@ func TestExitCodes(t *testing.T) {
 // A story that is interrupted ends with 1.
 func TestInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	tell := func(ctx context.Context, w io.Writer) (*migrate.Report, error) {
-		customer, err := town.OpenFleet("s1-direct.json")
+	tell := func(ctx context.Context, w io.Writer, how town.How) (*migrate.Report, error) {
+		customer, err := town.OpenFleet(ctx, "s1-direct.json", how)
 		if err != nil {
 			return nil, err
 		}
-		c := tutorial.Campaign{Name: "tale", Town: customer, Strategy: scenario.Direct(town.Options(customer.Cloud))}
+		c := tutorial.Campaign{Name: "tale", Town: customer, Strategy: scenario.Direct(town.Options(customer))}
 		plan, err := c.Plan(ctx, w)
 		if err != nil {
 			return nil, err
@@ -59,13 +59,13 @@ func TestInterrupted(t *testing.T) {
 		cancel()
 		return c.Run(ctx, w, plan)
 	}
-	if got := tutorial.Run(ctx, "tale", tell, io.Discard, io.Discard); got != 1 {
+	if got := tutorial.Run(ctx, "tale", nil, tell, io.Discard, io.Discard); got != 1 {
 		t.Errorf("exit code %d", got)
 	}
 }
 
 func TestUnknownFleet(t *testing.T) {
-	if _, err := town.OpenFleet("nowhere.json"); err == nil {
+	if _, err := town.OpenFleet(t.Context(), "nowhere.json", town.How{}); err == nil {
 		t.Error("there is a fleet file of every name")
 	}
 }

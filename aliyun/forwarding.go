@@ -1,0 +1,103 @@
+package aliyun
+
+import (
+	"context"
+	"iter"
+	"strconv"
+
+	"github.com/iotferry/iotferry/aliyun/internal/rpc"
+	"github.com/iotferry/iotferry/iot"
+)
+
+const (
+	rulePage  = 100  // rows of ListRule
+	groupPage = 1000 // of QueryConsumerGroupList
+)
+
+// A rule is a row of ListRule.
+type rule struct{ Id, Name, ProductKey, ShortTopic, Status string }
+
+// Rules reads the actions of each rule by a call of their own.
+func (in *instance) Rules(ctx context.Context) iter.Seq2[iot.Rule, error] {
+	const api = "ListRule"
+	rows := pages(api, rulePage, func(page string) ([]rule, int, error) {
+		var out struct {
+			Total int
+			Data  struct{ RuleInfo []rule }
+		}
+		err := in.read(ctx, api, rpc.Params{"CurrentPage": page, "PageSize": strconv.Itoa(rulePage)}, &out)
+		return out.Data.RuleInfo, out.Total, err
+	})
+	return func(yield func(iot.Rule, error) bool) {
+		for row, err := range rows {
+			r := iot.Rule{
+				ID: row.Id, Name: row.Name, ProductKey: row.ProductKey, Topic: row.ShortTopic, Running: row.Status == "RUNNING",
+			}
+			if err == nil {
+				r.Actions, err = in.actions(ctx, row.Id)
+			}
+			if err != nil {
+				r = iot.Rule{}
+			}
+			if !yield(r, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// actions returns the kinds of a rule's actions.
+func (in *instance) actions(ctx context.Context, ruleID string) ([]string, error) {
+	var out struct {
+		RuleActionList struct {
+			RuleActionInfo []struct{ Type string }
+		}
+	}
+	if err := in.read(ctx, "ListRuleActions", rpc.Params{"RuleId": ruleID}, &out); err != nil {
+		return nil, err
+	}
+	var kinds []string
+	for _, action := range out.RuleActionList.RuleActionInfo {
+		kinds = append(kinds, action.Type)
+	}
+	return kinds, nil
+}
+
+func (in *instance) Groups(ctx context.Context) iter.Seq2[iot.ConsumerGroup, error] {
+	const api = "QueryConsumerGroupList"
+	return pages(api, groupPage, func(page string) ([]iot.ConsumerGroup, int, error) {
+		var out struct {
+			Total int
+			Data  struct {
+				ConsumerGroupDTO []struct{ GroupId, GroupName string }
+			}
+		}
+		err := in.read(ctx, api, rpc.Params{"CurrentPage": page, "PageSize": strconv.Itoa(groupPage)}, &out)
+		var list []iot.ConsumerGroup
+		for _, row := range out.Data.ConsumerGroupDTO {
+			list = append(list, iot.ConsumerGroup{ID: row.GroupId, Name: row.GroupName})
+		}
+		return list, out.Total, err
+	})
+}
+
+func (in *instance) GroupStatus(ctx context.Context, groupID string) (iot.GroupStatus, error) {
+	const api = "QueryConsumerGroupStatus"
+	if err := named(api, groupID); err != nil {
+		return iot.GroupStatus{}, err
+	}
+	var out struct {
+		AccumulationCount          int
+		LastConsumerTime           string
+		ClientConnectionStatusList struct {
+			ConsumerGroupClientConnectionInfo []struct{ ClientId string }
+		}
+	}
+	if err := in.read(ctx, api, rpc.Params{"GroupId": groupID}, &out); err != nil {
+		return iot.GroupStatus{}, err
+	}
+	return iot.GroupStatus{
+		Backlog: out.AccumulationCount, LastConsumed: instant(out.LastConsumerTime),
+		Clients: len(out.ClientConnectionStatusList.ConsumerGroupClientConnectionInfo),
+	}, nil
+}
