@@ -44,7 +44,7 @@ func prepare(ctx context.Context, name string, how town.How) (_ *journey, err er
 		return nil, err
 	}
 	options := town.Options(t)
-	options.Canaries = t.Canaries()
+	options.Canaries, options.MaxBacklog = t.Canaries(), t.MaxBacklog()
 	strategies := scenario.All(options)
 	plan, err := migrate.Planner{Strategies: strategies}.Plan(survey)
 	if err != nil {

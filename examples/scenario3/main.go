@@ -36,6 +36,9 @@ func migrateTrackers(ctx context.Context, w io.Writer, how town.How) (*migrate.R
 		// Devices of the customer that tell how it is for them, if the platform is on sockets.
 		Canaries: customer.Canaries(),
 
+		// How many messages may be on their way to the server when it is seen to keep up.
+		MaxBacklog: customer.MaxBacklog(),
+
 		// The platform copies the product's subscription to the target. The server may also have a consumer group
 		// of its own there: it is created and subscribed.
 		Group: "parcel-server",

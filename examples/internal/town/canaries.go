@@ -70,6 +70,30 @@ func (c *canaries) close() error {
 	return c.failed
 }
 
+// A patient clock does not leap while a canary is without a connection: a campaign's half an hour is a second of real time,
+// and a device that was cut off needs about as long to come back.
+type patientClock struct {
+	iot.Clock
+	canaries *canaries
+}
+
+// backWithin is how long a canary is waited for, in real time.
+const backWithin = 10 * time.Second
+
+// WaitUntil waits for the canaries first.
+func (c patientClock) WaitUntil(ctx context.Context, t time.Time) error {
+	waiting, cancel := context.WithTimeout(ctx, backWithin)
+	defer cancel()
+	for _, canary := range c.canaries.all {
+		if number, _, err := canary.Session(); err != nil {
+			if _, err := canary.AwaitSession(waiting, number); err != nil {
+				break // its verifier will say what is wrong
+			}
+		}
+	}
+	return c.Clock.WaitUntil(ctx, t)
+}
+
 func (c *canaries) devices() []verify.CanaryDevice {
 	out := make([]verify.CanaryDevice, len(c.all))
 	for i, canary := range c.all {

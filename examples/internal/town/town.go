@@ -69,6 +69,7 @@ func Open(ctx context.Context, file io.Reader, how How) (*Town, error) {
 		if t.wire, err = connect(ctx, t.Cloud, t.Clock, how); err != nil {
 			return nil, err
 		}
+		t.Clock = patientClock{t.Clock, t.wire.canaries}
 	}
 	t.Serve("") // the server reads the public instance, as it always has
 	return t, nil
@@ -122,6 +123,15 @@ func (t *Town) Sink() verify.Sink {
 		return t.Cloud.Sink()
 	}
 	return verify.Sinks(t.Cloud.Sink(), t.wire.server)
+}
+
+// MaxBacklog is how many messages may wait in a consumer group that is read: over sockets some are always on their way, and
+// as many as a fleet sends between two moments at which the campaign's clock stands still.
+func (t *Town) MaxBacklog() int {
+	if t.wire == nil {
+		return 0
+	}
+	return 1000
 }
 
 // Canaries returns the customer's own devices that tell how the migration is for them; in memory there are none.
