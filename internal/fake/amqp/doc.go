@@ -7,7 +7,7 @@
 //     ${clientId}|iotInstanceId=…,authMode=aksign,signMethod=hmacsha1,consumerGroupId=…,authId=…,timestamp=…| with its pairs
 //     in any order; iotInstanceId is empty or absent for the legacy public instance; the client ID has up to 64
 //     characters. The password is Base64(HMAC(secret, "authId=…&timestamp=…")) with hmacmd5, hmacsha1 or hmacsha256. With
-//     authMode=ststoken there is a securityToken besides: it has to be there, and is not checked.
+//     authMode=ststoken there is a securityToken besides, signed as "authId=…&securityToken=…&timestamp=…"; it is not checked itself.
 //   - The login is done within 15 seconds, and a receiver link is there within 15 seconds of the connection. There is one
 //     receiver link per connection, and none that sends. Its address means nothing; there may be no source at all.
 //   - The client's Open frame names an idle time-out of 30,000 to 300,000 ms; the platform closes a connection

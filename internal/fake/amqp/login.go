@@ -27,6 +27,7 @@ type login struct {
 	instance string // empty for the legacy public one
 	group    string
 	key      string // ID of the access key
+	token    string // of a temporary key, else empty: the signature covers it
 	method   func() hash.Hash
 	stamp    string // as it was written: that is what the signature covers
 	at       time.Time
@@ -49,6 +50,7 @@ func parseUserName(s string) (login, error) {
 	l := login{
 		client: client, instance: pairs["iotInstanceId"], group: pairs["consumerGroupId"],
 		key: pairs["authId"], method: method(pairs["signMethod"]), stamp: pairs["timestamp"],
+		token: pairs["securityToken"],
 	}
 	if err := checkMode(pairs); err != nil {
 		return login{}, err
@@ -105,7 +107,11 @@ func method(name string) func() hash.Hash {
 // password returns the one that belongs to a login.
 func (l *login) password(secret iot.Secret) string {
 	mac := hmac.New(l.method, []byte(secret.Reveal()))
-	mac.Write([]byte("authId=" + l.key + "&timestamp=" + l.stamp))
+	signed := "authId=" + l.key
+	if l.token != "" {
+		signed += "&securityToken=" + l.token
+	}
+	mac.Write([]byte(signed + "&timestamp=" + l.stamp))
 	return base64.StdEncoding.EncodeToString(mac.Sum(nil))
 }
 

@@ -6,6 +6,7 @@ import (
 	"crypto/hmac"
 	"crypto/md5"
 	"crypto/rand"
+	"crypto/sha1"
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
@@ -55,7 +56,8 @@ func TestLogin(t *testing.T) {
 		{"hmacmd5", change("hmacsha1", "hmacmd5"), of(md5.New), frame.LoginOK},
 		{"hmacsha256", change("hmacsha1", "hmacsha256"), of(sha256.New), frame.LoginOK},
 		{"Hmacsha1, as in the vendor's Go sample", change("hmacsha1", "Hmacsha1"), password(), frame.LoginOK},
-		{"a temporary key", change("aksign", "ststoken,securityToken=CAIS/+="), password(), frame.LoginOK},
+		{"a temporary key", change("aksign", "ststoken,securityToken=CAIS/+="), signed(sha1.New, "authId="+keyID+"&securityToken=CAIS/+=&timestamp=1573489088171"), frame.LoginOK},
+		{"a temporary key, its token not signed", change("aksign", "ststoken,securityToken=CAIS/+="), password(), frame.LoginDenied},
 		{"64 characters", change("c|", strings.Repeat("é", 64)+"|"), password(), frame.LoginOK},
 
 		{"65 characters", change("c|", strings.Repeat("é", 65)+"|"), password(), frame.LoginDenied},
