@@ -14,7 +14,6 @@ require (
 	go.uber.org/mock v0.6.0
 	golang.org/x/sync v0.24.0
 	golang.org/x/term v0.47.0
-	golang.org/x/time v0.16.0
 )
 
 require (

@@ -17,11 +17,11 @@ var rooms = map[string][]string{
 	".":                        {},
 	"iot":                      {},
 	"fleets":                   {},
-	"quota":                    {"iot", "golang.org/x/time"},
+	"quota":                    {"iot"},
 	"topology":                 {"iot"},
 	"migrate":                  {"iot", "topology", "golang.org/x/sync"},
 	"migrate/journal":          {"iot", "migrate", "github.com/gofrs/flock"},
-	"verify":                   {"iot", "topology", "migrate", "golang.org/x/sync"},
+	"verify":                   {"iot", "topology", "migrate", "tslsync", "golang.org/x/sync"},
 	"scenario":                 {"iot", "topology", "migrate", "verify"},
 	"internal/fake":            {"iot", "internal/fake/fleet"},
 	"internal/fake/fleet":      {"iot"},
@@ -43,7 +43,7 @@ var rooms = map[string][]string{
 	},
 	// All examples. They use what every user of the module can use, and show it to each other.
 	"examples": {
-		"iot", "quota", "topology", "migrate", "migrate/journal", "migrate/migratetest", "verify", "scenario", "fleets",
+		"iot", "quota", "topology", "migrate", "migrate/journal", "migrate/migratetest", "verify", "tslsync", "scenario", "fleets",
 		"aliyun", "examples", "github.com/vbauerster/mpb/v8", "golang.org/x/term",
 	},
 }

@@ -64,8 +64,8 @@ func NewCanary(config CanaryConfig) (*Canary, error) {
 	return c, nil
 }
 
-// NewCanary returns a canary at the client's public domain. What its configuration leaves empty of Region, Broker, RootCAs, Dial and
-// Logger is the client's; so is PlainText.
+// NewCanary returns a canary at the client's public domain, Endpoints.SourceMQTT, unless its configuration has a Broker; Region is
+// not used. What it leaves empty of RootCAs, Dial and Logger is the client's; PlainText counts if either of the two has it.
 func (c *Client) NewCanary(config CanaryConfig) (*Canary, error) {
 	if config.Broker == "" {
 		config.Broker = c.config.Endpoints.SourceMQTT
@@ -140,15 +140,17 @@ func (c *Canary) attempt(ctx context.Context) error {
 	if err == nil {
 		lasted, err = c.live(ctx, l)
 	}
-	c.ended(lasted, err)
+	c.ended(ctx, lasted, err)
 	return err
 }
 
 // ended takes in that there is no connection.
-func (c *Canary) ended(lasted time.Duration, why error) {
+func (c *Canary) ended(ctx context.Context, lasted time.Duration, why error) {
 	c.record.end(why)
 	c.pace.ended(lasted)
-	c.log.Warn("canary is not connected", "device", c.ID(), "error", why)
+	if ctx.Err() == nil {
+		c.log.Warn("canary is not connected", "device", c.ID(), "error", why)
+	}
 }
 
 // live is a session. It returns how long it lasted and why it ended.

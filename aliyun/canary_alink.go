@@ -38,6 +38,9 @@ func alinkRequest(id, method string, params json.RawMessage) []byte {
 // newID returns an ID for a request: a number of 32 bits, as the platform wants.
 func newID() string { return strconv.FormatUint(uint64(rand.Uint32()), 10) }
 
+// newNonce returns a nonce for a report: see [CanaryBehaviour].
+func newNonce() string { return strconv.FormatUint(uint64(rand.Uint32N(1<<24)), 10) }
+
 // alinkID returns the ID of a message, which may be a text or a number; empty if there is none.
 func alinkID(payload []byte) string {
 	var m struct {

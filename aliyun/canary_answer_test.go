@@ -180,7 +180,7 @@ func answering(code int) *broker {
 }
 
 func TestCanaryReports(t *testing.T) {
-	alink := aliyun.PropertyReport(json.RawMessage(`{"Power":1}`))
+	alink := aliyun.PropertyReport(func(string) json.RawMessage { return json.RawMessage(`{"Power":1}`) })
 	tests := []struct {
 		name   string
 		report func(string) (string, []byte)

@@ -43,6 +43,8 @@ type broker struct {
 	times  []time.Time // of connections
 	logins []*packets.ConnectPacket
 	done   sync.WaitGroup
+
+	goodbyes int
 }
 
 // A peer is the broker's end of one connection.
@@ -107,6 +109,9 @@ func (p *peer) take(packet packets.ControlPacket) bool {
 			p.send(packets.NewControlPacket(packets.Pingresp))
 		}
 	case *packets.DisconnectPacket:
+		p.b.mu.Lock()
+		defer p.b.mu.Unlock()
+		p.b.goodbyes++
 		return false
 	}
 	return true

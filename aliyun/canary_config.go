@@ -99,10 +99,11 @@ type CanaryBehaviour struct {
 	// Answer returns the answer to an RRPC request. Nil sends the request back, which is what a verifier can tell
 	// from an answer of somebody else.
 	Answer func(ctx context.Context, request []byte) []byte
-	// Report makes a report that carries nonce, a number from 0 to 4294967295: a topic below the device and what
-	// is sent. On an Alink topic (thing/...), the payload's id must be the nonce, and the report counts
-	// as accepted when the platform replied with code 200. The topic is always the same. Nil sends {"iotferry":"nonce"} on user/update; for products with
-	// a thing model see [PropertyReport].
+	// Report makes a report that carries nonce, a number from 0 to 16777215, which every numeric type of a thing
+	// model can hold: a topic below the device and what is sent. On an Alink topic (thing/...), the payload's id must be the nonce, and
+	// the report counts as accepted when the platform replied with code 200; as the platform does not forward that id,
+	// a value has to be the nonce as well for a verify.Sink to show it. The topic is always the same. Nil sends
+	// {"iotferry":"nonce"} on user/update; for products with a thing model see [PropertyReport].
 	Report func(nonce string) (topic string, payload []byte)
 }
 
@@ -113,11 +114,13 @@ const PropertySet = "property/set"
 // output, an object; nil is {}.
 type CanaryService func(ctx context.Context, input json.RawMessage) (code int, output json.RawMessage)
 
-// PropertyReport returns a report for [CanaryBehaviour] that posts these properties of the thing model: an object
-// such as {"Power":1}.
-func PropertyReport(properties json.RawMessage) func(nonce string) (topic string, payload []byte) {
+// PropertyReport returns a report for [CanaryBehaviour] that posts properties of the thing model: an object such as
+// {"Energy":1234567}, made for a nonce. Where a verify.Sink has to show the report, let the nonce be the value of a property
+// whose type and range allow it: int, float or double, whose range holds 0 to 16777215, or text. Else the platform may
+// not forward the value.
+func PropertyReport(properties func(nonce string) json.RawMessage) func(nonce string) (topic string, payload []byte) {
 	return func(nonce string) (string, []byte) {
-		return "thing/event/property/post", alinkRequest(nonce, "thing.event.property.post", properties)
+		return "thing/event/property/post", alinkRequest(nonce, "thing.event.property.post", properties(nonce))
 	}
 }
 

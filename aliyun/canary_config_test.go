@@ -51,7 +51,7 @@ func TestCanaryConfigThatCannotWork(t *testing.T) {
 			c.Behaviour.Report = func(string) (string, []byte) { return "thing/event/property/post", []byte(`{"id":"1"}`) }
 		}, "its id is not the nonce"},
 		"properties that are no JSON": {func(c *aliyun.CanaryConfig) {
-			c.Behaviour.Report = aliyun.PropertyReport(json.RawMessage("{"))
+			c.Behaviour.Report = aliyun.PropertyReport(func(string) json.RawMessage { return json.RawMessage("{") })
 		}, "is no JSON"},
 	}
 	for name, test := range tests {
@@ -104,7 +104,10 @@ func TestCanaryShowsNoSecrets(t *testing.T) {
 		c := run(t, b.config)
 		defer c.end(t)
 		c.session(t, 0)
-		config := b.config(new(journal))
+		log := new(journal)
+		config := b.config(log)
+		config.Logger.Info("made", "config", config, "canary", c.Canary)
+		expectNoSecrets(t, log.String())
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q"} {
 			expectNoSecrets(t, fmt.Sprintf(verb, config), fmt.Sprintf(verb, &config), fmt.Sprintf(verb, c.Canary),
 				fmt.Sprintf(verb, c.Sessions()), fmt.Sprintf(verb, config.SubDevices))

@@ -22,7 +22,7 @@ func ExampleNewCanary() {
 					return 200, json.RawMessage(`{"Passed":1}`)
 				},
 			},
-			Report: aliyun.PropertyReport(json.RawMessage(`{"Power":0}`)),
+			Report: aliyun.PropertyReport(func(nonce string) json.RawMessage { return json.RawMessage(`{"Energy":` + nonce + `}`) }),
 		},
 	})
 	if err != nil {
@@ -35,10 +35,11 @@ func ExampleNewCanary() {
 }
 
 func ExamplePropertyReport() {
-	topic, payload := aliyun.PropertyReport(json.RawMessage(`{"Power":0}`))("1234567")
+	report := aliyun.PropertyReport(func(nonce string) json.RawMessage { return json.RawMessage(`{"Energy":` + nonce + `}`) })
+	topic, payload := report("1234567")
 	fmt.Println(topic)
 	fmt.Println(string(payload))
 	// Output:
 	// thing/event/property/post
-	// {"id":"1234567","version":"1.0","params":{"Power":0},"method":"thing.event.property.post"}
+	// {"id":"1234567","version":"1.0","params":{"Energy":1234567},"method":"thing.event.property.post"}
 }

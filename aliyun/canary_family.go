@@ -107,13 +107,14 @@ func (f *canaryFamily) cutOff(payload []byte) {
 	if json.Unmarshal(payload, &notice) != nil {
 		return
 	}
+	refusal := alinkReply{Code: notice.Code, Message: notice.Message}.refusal()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	sub, ok := f.subs[notice.Data]
-	if !ok {
+	if !ok || refusal == nil {
 		return
 	}
-	sub.failed(fmt.Errorf("its session has ended: %w", alinkReply{Code: notice.Code, Message: notice.Message}.refusal()))
+	sub.failed(fmt.Errorf("its session has ended: %w", refusal))
 	sub.cut = true
 	if notice.Code == codeOtherLogin {
 		sub.due = time.Now().Add(longestPause)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -180,11 +181,13 @@ func TestCanarySubDeviceIsCutOff(t *testing.T) {
 // However often the platform ends a sub-device's session, the canary does not fight for it.
 func TestCanaryDoesNotFightForSubDevices(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		const notice = `{"code":520,"data":{"productKey":"a1Bulb00001","deviceName":"bulb-0001"}}`
+		var calm atomic.Bool
 		b := newGatewayBroker()
 		b.published = func(p *peer, m *packets.PublishPacket) {
 			b.take(p, m)
-			if strings.HasSuffix(m.TopicName, "/combine/login") {
-				p.publish("/ext/error/a1Lamp00001/lamp-0001", `{"code":520,"data":{"productKey":"a1Bulb00001","deviceName":"bulb-0001"}}`)
+			if strings.HasSuffix(m.TopicName, "/combine/login") && !calm.Load() {
+				p.publish("/ext/error/a1Lamp00001/lamp-0001", notice)
 			}
 		}
 		c := run(t, b.config)
@@ -193,6 +196,14 @@ func TestCanaryDoesNotFightForSubDevices(t *testing.T) {
 		time.Sleep(time.Hour)
 		if n := b.count("bulb-0001"); n < 10 || n > 40 {
 			t.Errorf("%d logins in an hour", n)
+		}
+		calm.Store(true)
+		time.Sleep(time.Hour) // a good session makes up for bad ones
+		n := b.count("bulb-0001")
+		b.last().publish("/ext/error/a1Lamp00001/lamp-0001", notice)
+		time.Sleep(2 * time.Second)
+		if got := b.count("bulb-0001"); got != n+1 {
+			t.Errorf("%d logins in the 2 seconds after a good session", got-n)
 		}
 	})
 }

@@ -199,7 +199,7 @@ func (c *Canary) AwaitSession(ctx context.Context, after int) (int, error) {
 }
 
 // Await waits until a message that match accepts has reached the device in a session; one that is there already counts. Its
-// error is [iot.NotConnected] once the session is over, or the context's. match must not call the Canary.
+// error is [iot.NotConnected] once the session is over, or the context's.
 func (c *Canary) Await(ctx context.Context, session int, match func(topic string, payload []byte) bool) error {
 	for seen := 0; ; {
 		messages, arrived, changed, err := c.record.news(session, seen)

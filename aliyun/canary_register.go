@@ -24,7 +24,7 @@ func (c *Canary) register(ctx context.Context) error {
 		l.close()
 	}
 	if err != nil {
-		c.ended(0, err)
+		c.ended(ctx, 0, err)
 	}
 	return err
 }

@@ -14,7 +14,7 @@ import (
 )
 
 // registering is a canary that has no secret, at a broker that pushes a payload to it.
-func registering(t *testing.T, payload string, keep func(context.Context, iot.Credential) error) (*broker, *running) {
+func registering(t *testing.T, payload string, keep func(*broker, iot.Credential) error) (*broker, *running) {
 	t.Helper()
 	certificate, roots := newCertificate(t, "127.0.0.1", time.Now().Add(24*time.Hour))
 	b := &broker{tls: certificate, connected: func(p *peer) {
@@ -26,7 +26,9 @@ func registering(t *testing.T, payload string, keep func(context.Context, iot.Cr
 	return b, run(t, func(log io.Writer) aliyun.CanaryConfig {
 		config := b.config(log)
 		config.Broker, config.RootCAs = "tls://127.0.0.1", roots
-		config.Credential.Secret, config.ProductSecret, config.Registered = iot.Secret{}, productSecret, keep
+		config.Credential.Secret, config.ProductSecret, config.Registered = iot.Secret{}, productSecret, func(_ context.Context, c iot.Credential) error {
+			return keep(b, c)
+		}
 		return config
 	})
 }
@@ -40,7 +42,7 @@ func TestCanaryTakesItsOwnCertificateOnly(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				b, c := registering(t, payload, func(_ context.Context, c iot.Credential) error {
+				b, c := registering(t, payload, func(_ *broker, c iot.Credential) error {
 					t.Errorf("it keeps a certificate of %s", c.ID)
 					return nil
 				})
@@ -61,8 +63,7 @@ func TestCanaryKeepsItsSecretFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const payload = `{"productKey":"a1Lamp00001","deviceName":"lamp-0001","deviceSecret":"newSecret-1188"}`
 		connections := make(chan int, 1)
-		var b *broker
-		b, c := registering(t, payload, func(_ context.Context, got iot.Credential) error {
+		b, c := registering(t, payload, func(b *broker, got iot.Credential) error {
 			if got != (iot.Credential{ID: lamp.ID, Secret: newSecret}) {
 				t.Errorf("it keeps %s", got.Secret.Reveal())
 			}

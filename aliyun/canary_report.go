@@ -13,7 +13,8 @@ import (
 const uplinkGap = 150 * time.Millisecond
 
 // Publish sends a message of the device's own, with QoS 1, and returns when the platform has acknowledged it. Its error
-// is [iot.NotConnected] without a connection or when it is lost, or the context's; the message may have arrived then.
+// is [iot.NotConnected] without a connection or when it is lost, [iot.UnknownOutcome] if the platform does not acknowledge it
+// within 10 seconds, or the context's; the message may have arrived then.
 func (c *Canary) Publish(ctx context.Context, topic string, payload []byte) error {
 	l, err := c.current()
 	if err == nil {
@@ -25,7 +26,7 @@ func (c *Canary) Publish(ctx context.Context, topic string, payload []byte) erro
 	return nil
 }
 
-// Report lets the device report, as [CanaryBehaviour] says, with a nonce: a number from 0 to 4294967295. It returns
+// Report lets the device report, as [CanaryBehaviour] says, with a nonce: a number from 0 to 16777215. It returns
 // when the platform has accepted it: by an acknowledgement, and, on an Alink topic, by code 200 in its
 // reply. A reply with another code is an error with that code, [iot.Invalid] if the platform takes the report for wrong. Other
 // errors are [iot.NotConnected], [iot.UnknownOutcome] if no reply came, and the context's.
@@ -80,7 +81,7 @@ func (c *Canary) tellOf(ctx context.Context, l *canaryLink, m *canaryMember) {
 	if c.config.ReportEvery == 0 {
 		return
 	}
-	if err := c.report(ctx, l, m, newID()); err != nil && ctx.Err() == nil {
+	if err := c.report(ctx, l, m, newNonce()); err != nil && ctx.Err() == nil {
 		c.log.Warn("report lost", "device", m.id, "error", err)
 	}
 }

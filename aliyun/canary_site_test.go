@@ -26,7 +26,8 @@ import (
 )
 
 const lampModel = `{
-	"properties": [{"identifier": "Power", "accessMode": "rw", "dataType": {"type": "float", "specs": {"min": "0", "max": "30"}}}],
+	"properties": [{"identifier": "Power", "accessMode": "rw", "dataType": {"type": "float", "specs": {"min": "0", "max": "30"}}},
+		{"identifier": "Energy", "accessMode": "r", "dataType": {"type": "float", "specs": {"min": "0", "max": "1000000000"}}}],
 	"services": [
 		{"identifier": "SelfTest", "callType": "sync", "outputData": [{"identifier": "ok", "dataType": {"type": "bool"}}]},
 		{"identifier": "Reboot", "callType": "async"}
@@ -56,6 +57,7 @@ func canaryFleet() *fleet.Fleet {
 	add(bulbB, iot.SubDevice, hubCredential.ID, iot.Offline)
 	add(plug, iot.Direct, iot.DeviceID{}, iot.Unactive)
 	f.Products[0].DataFormat, f.Products[0].TSL = iot.Alink, json.RawMessage(lampModel)
+	f.Products[0].Forwarding = []fleet.Forwarding{{Type: fleet.Rule, Name: "posts", Topic: "/+/thing/event/property/post", Actions: []string{"OTS"}}}
 	f.Products[3].Auth, f.Products[3].Secret = iot.AuthPerProductPreregistered, productSecret
 	return f
 }
@@ -141,7 +143,7 @@ func (s *site) lamp(log io.Writer) aliyun.CanaryConfig {
 			},
 			"Reboot": nil, aliyun.PropertySet: nil,
 		},
-		Report: aliyun.PropertyReport(json.RawMessage(`{"Power":1.5}`)),
+		Report: aliyun.PropertyReport(func(nonce string) json.RawMessage { return json.RawMessage(`{"Energy":` + nonce + `}`) }),
 	}
 	return config
 }

@@ -295,6 +295,10 @@ func TestCanaryEndsWithItsContext(t *testing.T) {
 					t.Errorf("it took %v", took)
 				}
 				close(block)
+				b.done.Wait()
+				if name == "connected" && b.goodbyes != 1 {
+					t.Errorf("it said goodbye %d times", b.goodbyes)
+				}
 				if _, err := c.AwaitSession(canceled(t), math.MaxInt); err == nil {
 					t.Error("waiting has no end")
 				}

@@ -25,6 +25,7 @@ func TestCanaryProvesItsMove(t *testing.T) {
 	defer c.end(t)
 	first := c.session(t, 0)
 	v := verify.Canary(verify.CanaryConfig{
+		Sink:       s.newest(),
 		Services:   []verify.Invocation{{Service: "SelfTest"}, {Service: "Reboot", Async: true}},
 		Properties: json.RawMessage(`{"Power":2}`),
 	}, c)

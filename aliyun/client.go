@@ -71,6 +71,9 @@ func (c *Client) Platform() iot.Platform {
 // Account returns the account's UID.
 func (c *Client) Account() string { return c.config.Account }
 
+// Endpoints returns where the client reaches the platform: those of its Config, and the derived ones.
+func (c *Client) Endpoints() Endpoints { return c.config.Endpoints }
+
 // Close ends what the client has opened: receivers, and connections that no call uses. Calls that are being made go
 // on. A second Close does nothing.
 func (c *Client) Close() error {

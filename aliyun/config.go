@@ -38,13 +38,16 @@ type Config struct {
 	// if Transport is given.
 	RootCAs *x509.CertPool
 	// Pacer keeps the calls within the quotas; nil is a [quota.Governor] of the Client's own with [quota.Documented].
-	// Quotas are the account's: share one pacer between all clients of an account.
+	// Quotas are the account's, so two clients that are opened with nil, even with copies of one Config, together can exceed them:
+	// if you open more than one for an account, make one governor with [quota.New] and set it in each Config.
 	Pacer iot.Pacer
 	// Timeout bounds one OpenAPI call, from sending it to the last byte of its answer. Zero is 10 seconds. Calls that wait for a
 	// device ([iot.Commander]) get the device's time in addition.
 	Timeout time.Duration
-	// Transport carries the OpenAPI requests; nil is one of the Client's own, which keeps connections and verifies
-	// certificates. It must be safe for concurrent use and must not repeat a request.
+	// Transport carries the OpenAPI requests; nil is one of the Client's own, which keeps connections, speaks HTTP/1.1 and verifies
+	// certificates. Another one must be safe for concurrent use and must not repeat a request. Of it, a request counts as
+	// sent unless [net/http/httptrace] is told that a connection is looked for and not that there is one; so more failed
+	// writes are unknown outcomes.
 	Transport http.RoundTripper
 	// Dial opens the connections of AMQP and MQTT; TLS is put on top of them. Nil is a [net.Dialer].
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)

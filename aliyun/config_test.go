@@ -37,7 +37,7 @@ func TestOpenRefuses(t *testing.T) {
 		"plain HTTP":          {func(c *aliyun.Config) { c.Endpoints.OpenAPI = "http://127.0.0.1:1" }, "Config.Endpoints.OpenAPI"},
 		"plain distribution":  {func(c *aliyun.Config) { c.Endpoints.Distribution = "http://127.0.0.1:1" }, "Config.Endpoints.Distribution"},
 		"plain AMQP":          {func(c *aliyun.Config) { c.Endpoints.SourceAMQP = "amqp://127.0.0.1:1" }, "Config.Endpoints.SourceAMQP"},
-		"plain MQTT":          {func(c *aliyun.Config) { c.Endpoints.TargetMQTT = "tcp://127.0.0.1:1" }, "Config.Endpoints.TargetMQTT"},
+		"plain MQTT":          {func(c *aliyun.Config) { c.Endpoints.SourceMQTT = "tcp://127.0.0.1:1" }, "Config.Endpoints.SourceMQTT"},
 		"no scheme":           {func(c *aliyun.Config) { c.Endpoints.TargetAMQP = "127.0.0.1:5671" }, "Config.Endpoints.TargetAMQP"},
 		"wrong scheme":        {func(c *aliyun.Config) { c.Endpoints.SourceMQTT = "https://127.0.0.1" }, "Config.Endpoints.SourceMQTT"},
 		"no host":             {func(c *aliyun.Config) { c.Endpoints.OpenAPI = "https://:443" }, "Config.Endpoints.OpenAPI"},
@@ -82,7 +82,6 @@ func TestDefaultEndpoints(t *testing.T) {
 		SourceAMQP:   "amqps://109.iot-amqp.ap-northeast-1.aliyuncs.com:5671",
 		TargetAMQP:   "amqps://iot-1.amqp.iothub.aliyuncs.com:5671",
 		SourceMQTT:   "tls://{productKey}.iot-as-mqtt.ap-northeast-1.aliyuncs.com:1883",
-		TargetMQTT:   "tls://iot-1.mqtt.iothub.aliyuncs.com:1883",
 	}
 	if diff := cmp.Diff(want, aliyun.DefaultEndpoints("ap-northeast-1", "109", "iot-1")); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)

@@ -119,7 +119,22 @@ func TestReadDevicesPassesErrorsOn(t *testing.T) {
 	}
 }
 
-// Reading half a list takes no more memory than reading all of it, and a break ends it.
+// A row is bounded, a list is not.
+func TestReadDevicesOfALongList(t *testing.T) {
+	const rows = 200_000
+	n := 0
+	for _, err := range aliyun.ReadDevices(strings.NewReader("DeviceName\n"+strings.Repeat("m-0000001\n", rows)), aliyun.DeviceListFormat{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		n++
+	}
+	if n != rows {
+		t.Errorf("%d rows, want %d", n, rows)
+	}
+}
+
+// A break ends the reading.
 func TestReadDevicesStops(t *testing.T) {
 	n := 0
 	for range aliyun.ReadDevices(strings.NewReader("DeviceName\n"+strings.Repeat("m-0001\n", 100)), aliyun.DeviceListFormat{}) {

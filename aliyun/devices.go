@@ -41,9 +41,14 @@ func (in *instance) Devices(ctx context.Context, productKey string) iter.Seq2[io
 	}
 }
 
-// walk yields the rows of a page and of all that follow.
+// walk yields the rows of a page and of all that follow. A list that is not whole, or has no end, fails.
 func (in *instance) walk(ctx context.Context, productKey string, page deviceList, yield func(iot.Device, error) bool) {
+	sum := tally{total: page.Total, due: page.Total, tokens: map[string]bool{}}
 	for number := 2; ; number++ {
+		if err := sum.add(page); err != nil {
+			yield(iot.Device{}, err)
+			return
+		}
 		for _, row := range page.Data.DeviceInfo {
 			if !yield(row.device(productKey), nil) {
 				return
@@ -57,6 +62,34 @@ func (in *instance) walk(ctx context.Context, productKey string, page deviceList
 			yield(iot.Device{}, err)
 			return
 		}
+	}
+}
+
+// A tally checks that the pages of a walk make a whole list.
+type tally struct {
+	rows   int
+	total  int // as the page before said
+	due    int // how many rows there must be in the end
+	tokens map[string]bool
+}
+
+// add counts a page. Devices that left since the page before may be missing; those that were created since are newer than where
+// the list began, so it has none of them.
+func (t *tally) add(page deviceList) error {
+	const api = "QueryDevice"
+	t.rows += len(page.Data.DeviceInfo)
+	t.due -= max(0, t.total-page.Total)
+	t.total = page.Total
+	switch token := page.NextToken; {
+	case token == "" && t.rows < t.due:
+		return strange(api, fmt.Sprintf("the list ends after %d of %d devices", t.rows, t.due))
+	case token != "" && len(page.Data.DeviceInfo) == 0:
+		return strange(api, "a page is empty, and has a token for another")
+	case token != "" && t.tokens[token]:
+		return strange(api, "a token came twice: the list has no end")
+	default:
+		t.tokens[token] = true
+		return nil
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 )
 
 // maxRounds is how often a product is read by status before it is walked.
-const maxRounds = 4
+const maxRounds = 3
 
 // rounds lists a large product by QueryDeviceByStatus, which has no deep pages: 500,000 devices take 200 s at 50 calls/s, and 67
 // minutes by QueryDevice. Each device comes once, in no order that is known.

@@ -54,13 +54,23 @@ func (s *shelf) create(status string) {
 	s.byStatus = nil
 }
 
-// page returns rows of a list, which is kept oldest first and shown newest first.
-func page(list []shelved, size int, skip int) (rows []any) {
-	for i := len(list) - 1 - skip; i >= 0 && len(rows) < size; i-- {
-		word := map[string]string{"0": "UNACTIVE", "1": "ONLINE", "3": "OFFLINE", "8": "DISABLE"}[list[i].status]
-		rows = append(rows, map[string]any{"DeviceName": list[i].name(), "Status": word, "DeviceStatus": word})
+// page returns an answer with a page of a list, which is kept oldest first and shown newest first.
+func page(wrapper, token string, total int, list []shelved, size, skip int) []byte {
+	out := fmt.Appendf(nil, `{"Success":true,"Total":%d,"NextToken":%q,"Data":{%q:[`, total, token, wrapper)
+	list = list[:max(0, len(list)-skip)]
+	for i := range min(size, len(list)) {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		d := list[len(list)-1-i]
+		word := map[string]string{"0": "UNACTIVE", "1": "ONLINE", "3": "OFFLINE", "8": "DISABLE"}[d.status]
+		status := "Status"
+		if wrapper == "DeviceInfo" {
+			status = "DeviceStatus"
+		}
+		out = fmt.Appendf(out, `{"DeviceName":%q,%q:%q}`, d.name(), status, word)
 	}
-	return rows
+	return append(out, "]}}"...)
 }
 
 func number(q url.Values, name string) int {
@@ -79,7 +89,7 @@ func (s *shelf) answer(api string, q url.Values) any {
 	size, number := number(q, "PageSize"), number(q, "CurrentPage")
 	if api == "QueryDeviceByStatus" {
 		list := s.withStatus(q.Get("Status"))
-		return map[string]any{"Total": len(list), "Data": map[string]any{"SimpleDeviceInfo": page(list, size, (number-1)*size)}}
+		return page("SimpleDeviceInfo", "", len(list), list, size, (number-1)*size)
 	}
 	list, token := s.devices, ""
 	if last, err := strconv.Atoi(q.Get("NextToken")); err == nil {
@@ -91,7 +101,7 @@ func (s *shelf) answer(api string, q url.Values) any {
 	if len(list) > size {
 		token = strconv.Itoa(list[len(list)-size].serial)
 	}
-	return map[string]any{"Total": len(s.devices), "NextToken": token, "Data": map[string]any{"DeviceInfo": page(list, size, 0)}}
+	return page("DeviceInfo", token, len(s.devices), list, size, 0)
 }
 
 func (s *shelf) withStatus(status string) []shelved {
@@ -106,12 +116,15 @@ func (s *shelf) withStatus(status string) []shelved {
 
 // change gives the newest device of a status another one.
 func (s *shelf) change(from, to string) {
-	for i := len(s.devices) - 1; i >= 0; i-- {
-		if s.devices[i].status == from {
-			s.devices[i].status, s.byStatus = to, nil
-			return
-		}
-	}
+	was := s.withStatus(from)
+	d := was[len(was)-1]
+	s.byStatus[from] = was[:len(was)-1]
+	d.status = to
+	bySerial := func(d shelved, serial int) int { return d.serial - serial }
+	rank, _ := slices.BinarySearchFunc(s.byStatus[to], d.serial, bySerial)
+	s.byStatus[to] = slices.Insert(s.byStatus[to], rank, d)
+	rank, _ = slices.BinarySearchFunc(s.devices, d.serial, bySerial)
+	s.devices[rank] = d
 }
 
 // delete deletes a device.
@@ -192,7 +205,7 @@ func TestLargeProductWhoseDevicesComeAndGo(t *testing.T) {
 		s.change("1", "3") // the pages of those that are online shift by one
 	}
 	s.expectAll(t, s.listed(t))
-	if rounds := s.calls["QueryDevice"] - 1; rounds < 2 || rounds > 4 || skipped == 0 {
+	if rounds := s.calls["QueryDevice"] - 1; rounds < 2 || rounds > 3 || skipped == 0 {
 		t.Errorf("%d rounds with %d devices skipped, calls %v", rounds, skipped, s.calls)
 	}
 }
@@ -204,7 +217,7 @@ func TestLargeProductIsNotTakenForWhole(t *testing.T) {
 		if api != "QueryDeviceByStatus" || s.calls[api] != 500 {
 			return
 		}
-		s.delete(slices.IndexFunc(s.devices, func(d shelved) bool { return d.status == "8" })) // not seen yet, nor ever
+		s.delete(slices.IndexFunc(s.devices, func(d shelved) bool { return d.status == "0" })) // it was seen
 		s.create("8")
 		s.change("1", "0") // whose list is over: one that is online is skipped
 	}
@@ -305,8 +318,8 @@ func TestLargeProductWithinQuotas(t *testing.T) {
 		if diff := cmp.Diff(want, w.Calls()); diff != "" {
 			t.Errorf("calls (-want +got):\n%s", diff)
 		}
-		if took := time.Since(began); took < 40*time.Second || took > 45*time.Second {
-			t.Errorf("it took %v, want 2,001 pages at 50/s, of which a tenth is kept for others", took)
+		if took := time.Since(began); took < 40*time.Second || took > 46*time.Second {
+			t.Errorf("it took %v, want 2,001 pages at 49/s, of which a tenth is kept for others", took)
 		}
 	})
 }

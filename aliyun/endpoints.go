@@ -25,9 +25,6 @@ type Endpoints struct {
 	// tls://{productKey}.iot-as-mqtt.${region}.aliyuncs.com:1883 by default. {productKey} stands for
 	// the key of the device's product, and may be left out of a domain that serves all products.
 	SourceMQTT string
-	// TargetMQTT is the target's own domain, tls://${instance}.mqtt.iothub.aliyuncs.com:1883 by default. {productKey} is
-	// replaced in it too.
-	TargetMQTT string
 }
 
 // DefaultEndpoints returns where the platform says that an account's instances are reached, by the ID of the region, the
@@ -39,7 +36,6 @@ func DefaultEndpoints(region, account, target string) Endpoints {
 		SourceAMQP:   "amqps://" + account + ".iot-amqp." + region + ".aliyuncs.com:5671",
 		TargetAMQP:   "amqps://" + target + ".amqp.iothub.aliyuncs.com:5671",
 		SourceMQTT:   "tls://" + keyPlace + ".iot-as-mqtt." + region + ".aliyuncs.com:1883",
-		TargetMQTT:   "tls://" + target + ".mqtt.iothub.aliyuncs.com:1883",
 	}
 }
 
@@ -53,7 +49,7 @@ func ofProduct(endpoint, productKey string) string {
 
 // whole reports whether nothing has to be derived.
 func (e Endpoints) whole() bool {
-	return e.OpenAPI != "" && e.SourceAMQP != "" && e.TargetAMQP != "" && e.SourceMQTT != "" && e.TargetMQTT != ""
+	return e.OpenAPI != "" && e.SourceAMQP != "" && e.TargetAMQP != "" && e.SourceMQTT != ""
 }
 
 // complete returns the endpoints with the defaults of c in place of what is empty, and with their ports.
@@ -74,7 +70,6 @@ func (e Endpoints) complete(c Config) (Endpoints, error) {
 		{"SourceAMQP", &e.SourceAMQP, standard.SourceAMQP, "amqps", "amqp", "5671"},
 		{"TargetAMQP", &e.TargetAMQP, standard.TargetAMQP, "amqps", "amqp", "5671"},
 		{"SourceMQTT", &e.SourceMQTT, standard.SourceMQTT, "tls", "tcp", "1883"},
-		{"TargetMQTT", &e.TargetMQTT, standard.TargetMQTT, "tls", "tcp", "1883"},
 	} {
 		if *part.url == "" {
 			*part.url = part.standard

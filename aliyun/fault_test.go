@@ -11,6 +11,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -65,7 +66,7 @@ type faultCase struct {
 	read    iot.Kind
 	effect  bool
 	leaves  bool // it leaves out the first device of a batch, and is no error
-	latency bool // it takes the call's time-out
+	latency bool // it takes the time-out of the call, or of the request that it is given
 }
 
 func faultCases() []faultCase {
@@ -112,8 +113,11 @@ type stuck struct{ ctx context.Context }
 
 func (s *stuck) Read([]byte) (int, error) {
 	<-s.ctx.Done()
-	return 0, s.ctx.Err()
+	return 0, os.ErrDeadlineExceeded
 }
+
+// short is the time-out of a call that is not to be answered, and of no other: a busy machine is slow.
+const short = 50 * time.Millisecond
 
 // leaveOut drops the first device from the answer of BatchGrayMigrationDevice.
 func leaveOut(body []byte) (*response, error) {
@@ -151,12 +155,12 @@ func TestFaults(t *testing.T) {
 			openTask(t, cloud, migratetest.DirectProduct, "direct-0000")
 			config := wireConfig(wire)
 			inner, faulty := overTLS(t, wire.RootCAs), false
-			config.RootCAs, config.Timeout = nil, 300*time.Millisecond
-			if !c.latency {
-				config.Timeout = 10 * time.Second
+			config.RootCAs, config.Timeout = nil, time.Minute
+			if c.latency {
+				config.Timeout = short
 			}
 			config.Transport = roundTrip(func(r *request) (*response, error) {
-				send := func() (*response, error) { return inner.RoundTrip(r) }
+				send := func() (*response, error) { return inner.RoundTrip(r.WithContext(context.WithoutCancel(r.Context()))) }
 				if !faulty {
 					return send()
 				}
@@ -219,31 +223,37 @@ type weather struct {
 	seen   map[string]int
 }
 
-// next returns the fault of a call, or nil: 4 of 10 moves go wrong, and 1 of 40 reads. Faults without an effect are rare, as a
+// next returns the fault of a call, if there is one: 4 of 10 moves go wrong, and 1 of 40 reads. Faults without an effect are rare, as a
 // device that was in three calls without one is given up.
-func (w *weather) next(api string) fault {
+func (w *weather) next(api string) (faultCase, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	move := api == "BatchGrayMigrationDevice"
 	if n := w.random.IntN(1000); n >= 25 && !move || n >= 400 {
-		return nil
+		return faultCase{}, false
 	}
 	c := w.cases[w.random.IntN(len(w.cases))]
-	if c.latency && w.random.IntN(4) > 0 || move && !c.effect && c.write != iot.Throttled && w.random.IntN(3) > 0 || !move && c.leaves {
-		return nil
+	if !move && (c.latency || c.leaves) || move && !c.effect && c.write != iot.Throttled && w.random.IntN(3) > 0 {
+		return faultCase{}, false
 	}
 	if move {
 		w.seen[c.name]++
 	}
-	return c.happen
+	return c, true
 }
 
 func (w *weather) RoundTrip(r *request) (*response, error) {
 	send := func() (*response, error) { return w.inner.RoundTrip(r) }
-	if happen := w.next(actionOf(r)); happen != nil {
-		return happen(r, send)
+	c, wrong := w.next(actionOf(r))
+	if !wrong {
+		return send()
 	}
-	return send()
+	if c.latency {
+		ctx, cancel := context.WithTimeout(r.Context(), short)
+		context.AfterFunc(ctx, cancel) // the body outlives this function
+		return c.happen(r.WithContext(ctx), send)
+	}
+	return c.happen(r, send)
 }
 
 // A campaign whose calls go wrong in every way comes to its end, and counts each device as what became of it.
@@ -256,7 +266,7 @@ func TestCampaignInBadWeather(t *testing.T) {
 			wire := listen(t, cloud)
 			config := wireConfig(wire)
 			w := &weather{inner: overTLS(t, wire.RootCAs), cases: faultCases(), random: rand.New(rand.NewPCG(seed, 7)), seen: seen}
-			config.RootCAs, config.Transport, config.Timeout = nil, w, 300*time.Millisecond
+			config.RootCAs, config.Transport, config.Timeout = nil, w, time.Minute
 			report, plan := runCampaign(t, cloud, clock, openClient(t, config).Platform())
 			if report.Outcome != migrate.OutcomeProven {
 				t.Errorf("the campaign ends %s", report.Outcome)

@@ -3,6 +3,7 @@ package aliyun
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"strconv"
 	"strings"
@@ -22,7 +23,10 @@ type instance struct {
 // whole returns the instance as a platform shows it.
 func (in *instance) whole(info iot.InstanceInfo) iot.Instance {
 	return iot.Instance{
-		View:      iot.View{Info: info, Registry: in, StateReader: in, TopologyReader: in, ForwardingReader: in, ModelReader: in},
+		View: iot.View{
+			Info: info, Registry: in, StateReader: in, TopologyReader: in, ForwardingReader: in, ModelReader: in,
+			ModelVersionReader: in, HistoryReader: in,
+		},
 		Commander: in, Registrar: in, Subscriber: in,
 	}
 }
@@ -80,17 +84,18 @@ func codeOf(err error) string {
 const (
 	noProduct = "iot.prod.NotExistedProduct"
 	noDevice  = "iot.device.NotExistedDevice"
+	noModel   = "iot.prod.NotSeniorProduct"
 )
 
 // pages yields the rows of a list that is paged by numbers, from page 1 on. Fetch returns a page's rows and how many
-// there are in all; a page can have fewer rows than size only if it is the last one.
+// there are in all; only the last page may have fewer rows than size.
 func pages[T any](api string, size int, fetch func(page string) (rows []T, total int, err error)) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var none T
 		for page := 1; ; page++ {
 			rows, total, err := fetch(strconv.Itoa(page))
-			if err == nil && len(rows) == 0 && (page-1)*size < total {
-				err = strange(api, "page "+strconv.Itoa(page)+" is empty, and there are "+strconv.Itoa(total)+" rows")
+			if wanted := min(size, total-(page-1)*size); err == nil && len(rows) < wanted {
+				err = strange(api, fmt.Sprintf("page %d has %d rows, and of %d rows it must have %d", page, len(rows), total, wanted))
 			}
 			if err != nil {
 				yield(none, err)

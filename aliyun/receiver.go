@@ -16,9 +16,9 @@ import (
 //
 // It never retries. Its errors are [iot.Denied] for a login that was refused and for a server that could not prove to be the
 // endpoint; [iot.NotFound] for a group that the platform says it does not have; [iot.Throttled] for a group that has
-// too many connections; else [iot.Transient]. An error after which messages could be lost does not exist: what was not
-// settled comes again. So that nobody hammers the platform, a failed connect is not repeated at once: for 10 ms at
-// first, doubling up to 20 s, and for a minute after a refusal, the same error is returned again.
+// too many connections; else [iot.Transient]. No error loses messages: what was not settled comes again. So that nobody
+// hammers the platform, a failed connect is not repeated at once: for 10 ms at first, doubling up to 20 s, and for a
+// minute after a refusal, the same error is returned again.
 func (c *Client) SourceReceiver() iot.Receiver { return c.source }
 
 // TargetReceiver returns the receiver of the target's consumer groups, with the contract of [Client.SourceReceiver].

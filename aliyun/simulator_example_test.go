@@ -31,7 +31,7 @@ func Example_simulator() {
 		Credentials: aliyun.Static(sim.AccessKeyID, sim.AccessKeySecret),
 		Endpoints: aliyun.Endpoints{
 			OpenAPI: sim.OpenAPITLS, SourceAMQP: sim.AMQPTLS, TargetAMQP: sim.AMQPTLS,
-			SourceMQTT: sim.MQTTTLS, TargetMQTT: sim.MQTTTargetTLS,
+			SourceMQTT: sim.MQTTTLS,
 		},
 		RootCAs: sim.RootCAs,
 	})

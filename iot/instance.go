@@ -33,6 +33,8 @@ type View struct {
 	TopologyReader
 	ForwardingReader
 	ModelReader
+	ModelVersionReader
+	HistoryReader
 }
 
 // An Instance is one instance as it can be read and changed.
@@ -101,6 +103,8 @@ func (v View) check(name string) error {
 		{"TopologyReader", v.TopologyReader == nil},
 		{"ForwardingReader", v.ForwardingReader == nil},
 		{"ModelReader", v.ModelReader == nil},
+		{"ModelVersionReader", v.ModelVersionReader == nil},
+		{"HistoryReader", v.HistoryReader == nil},
 	} {
 		if part.missing {
 			return invalid("platform: %s.%s is nil", name, part.name)

@@ -10,12 +10,14 @@ import (
 
 func view(id string) iot.View {
 	return iot.View{
-		Info:             iot.InstanceInfo{ID: id},
-		Registry:         struct{ iot.Registry }{},
-		StateReader:      struct{ iot.StateReader }{},
-		TopologyReader:   struct{ iot.TopologyReader }{},
-		ForwardingReader: struct{ iot.ForwardingReader }{},
-		ModelReader:      struct{ iot.ModelReader }{},
+		Info:               iot.InstanceInfo{ID: id},
+		Registry:           struct{ iot.Registry }{},
+		StateReader:        struct{ iot.StateReader }{},
+		TopologyReader:     struct{ iot.TopologyReader }{},
+		ForwardingReader:   struct{ iot.ForwardingReader }{},
+		ModelReader:        struct{ iot.ModelReader }{},
+		ModelVersionReader: struct{ iot.ModelVersionReader }{},
+		HistoryReader:      struct{ iot.HistoryReader }{},
 	}
 }
 
@@ -37,25 +39,29 @@ func TestPlatformCheckNamesWhatIsMissing(t *testing.T) {
 		t.Fatalf("a complete platform is refused: %v", err)
 	}
 	for want, spoil := range map[string]func(*iot.Platform){
-		"Mover":                   func(p *iot.Platform) { p.Mover = nil },
-		"Target.Info.ID":          func(p *iot.Platform) { p.Target.Info.ID = "" },
-		"same instance":           func(p *iot.Platform) { p.Source.Info.ID = p.Target.Info.ID },
-		"Source.Registry":         func(p *iot.Platform) { p.Source.Registry = nil },
-		"Source.StateReader":      func(p *iot.Platform) { p.Source.StateReader = nil },
-		"Source.TopologyReader":   func(p *iot.Platform) { p.Source.TopologyReader = nil },
-		"Source.ForwardingReader": func(p *iot.Platform) { p.Source.ForwardingReader = nil },
-		"Source.ModelReader":      func(p *iot.Platform) { p.Source.ModelReader = nil },
-		"Source.Commander":        func(p *iot.Platform) { p.Source.Commander = nil },
-		"Source.Registrar":        func(p *iot.Platform) { p.Source.Registrar = nil },
-		"Source.Subscriber":       func(p *iot.Platform) { p.Source.Subscriber = nil },
-		"Target.Registry":         func(p *iot.Platform) { p.Target.Registry = nil },
-		"Target.StateReader":      func(p *iot.Platform) { p.Target.StateReader = nil },
-		"Target.TopologyReader":   func(p *iot.Platform) { p.Target.TopologyReader = nil },
-		"Target.ForwardingReader": func(p *iot.Platform) { p.Target.ForwardingReader = nil },
-		"Target.ModelReader":      func(p *iot.Platform) { p.Target.ModelReader = nil },
-		"Target.Commander":        func(p *iot.Platform) { p.Target.Commander = nil },
-		"Target.Registrar":        func(p *iot.Platform) { p.Target.Registrar = nil },
-		"Target.Subscriber":       func(p *iot.Platform) { p.Target.Subscriber = nil },
+		"Mover":                     func(p *iot.Platform) { p.Mover = nil },
+		"Target.Info.ID":            func(p *iot.Platform) { p.Target.Info.ID = "" },
+		"same instance":             func(p *iot.Platform) { p.Source.Info.ID = p.Target.Info.ID },
+		"Source.Registry":           func(p *iot.Platform) { p.Source.Registry = nil },
+		"Source.StateReader":        func(p *iot.Platform) { p.Source.StateReader = nil },
+		"Source.TopologyReader":     func(p *iot.Platform) { p.Source.TopologyReader = nil },
+		"Source.ForwardingReader":   func(p *iot.Platform) { p.Source.ForwardingReader = nil },
+		"Source.ModelReader":        func(p *iot.Platform) { p.Source.ModelReader = nil },
+		"Source.ModelVersionReader": func(p *iot.Platform) { p.Source.ModelVersionReader = nil },
+		"Source.HistoryReader":      func(p *iot.Platform) { p.Source.HistoryReader = nil },
+		"Source.Commander":          func(p *iot.Platform) { p.Source.Commander = nil },
+		"Source.Registrar":          func(p *iot.Platform) { p.Source.Registrar = nil },
+		"Source.Subscriber":         func(p *iot.Platform) { p.Source.Subscriber = nil },
+		"Target.Registry":           func(p *iot.Platform) { p.Target.Registry = nil },
+		"Target.StateReader":        func(p *iot.Platform) { p.Target.StateReader = nil },
+		"Target.TopologyReader":     func(p *iot.Platform) { p.Target.TopologyReader = nil },
+		"Target.ForwardingReader":   func(p *iot.Platform) { p.Target.ForwardingReader = nil },
+		"Target.ModelReader":        func(p *iot.Platform) { p.Target.ModelReader = nil },
+		"Target.ModelVersionReader": func(p *iot.Platform) { p.Target.ModelVersionReader = nil },
+		"Target.HistoryReader":      func(p *iot.Platform) { p.Target.HistoryReader = nil },
+		"Target.Commander":          func(p *iot.Platform) { p.Target.Commander = nil },
+		"Target.Registrar":          func(p *iot.Platform) { p.Target.Registrar = nil },
+		"Target.Subscriber":         func(p *iot.Platform) { p.Target.Subscriber = nil },
 	} {
 		t.Run(want, func(t *testing.T) {
 			p := platform()
@@ -70,11 +76,13 @@ func TestViewCheckNamesWhatIsMissing(t *testing.T) {
 		t.Fatalf("a complete view is refused: %v", err)
 	}
 	for want, spoil := range map[string]func(*iot.View){
-		"View.Registry":         func(v *iot.View) { v.Registry = nil },
-		"View.StateReader":      func(v *iot.View) { v.StateReader = nil },
-		"View.TopologyReader":   func(v *iot.View) { v.TopologyReader = nil },
-		"View.ForwardingReader": func(v *iot.View) { v.ForwardingReader = nil },
-		"View.ModelReader":      func(v *iot.View) { v.ModelReader = nil },
+		"View.Registry":           func(v *iot.View) { v.Registry = nil },
+		"View.StateReader":        func(v *iot.View) { v.StateReader = nil },
+		"View.TopologyReader":     func(v *iot.View) { v.TopologyReader = nil },
+		"View.ForwardingReader":   func(v *iot.View) { v.ForwardingReader = nil },
+		"View.ModelReader":        func(v *iot.View) { v.ModelReader = nil },
+		"View.ModelVersionReader": func(v *iot.View) { v.ModelVersionReader = nil },
+		"View.HistoryReader":      func(v *iot.View) { v.HistoryReader = nil },
 	} {
 		t.Run(want, func(t *testing.T) {
 			v := view("")

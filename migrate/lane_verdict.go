@@ -109,7 +109,7 @@ func (l *lane) pass(i int32, k int, name string) {
 func (l *lane) report(e Entry) {
 	r := &l.evidence[l.reportOf(e.Verifier)]
 	r.Failed += len(e.Failed)
-	if r.Sample == nil && e.Evidence != nil {
+	if e.Evidence != nil && (r.Sample == nil || r.Sample.Source == NotObserved) {
 		r.Sample = e.Evidence
 	}
 }

@@ -141,7 +141,10 @@ func (nothing) States(context.Context, string, []string) ([]iot.DeviceState, err
 func (nothing) ThingModel(context.Context, string) (json.RawMessage, error)         { return nil, iot.NotFound }
 
 func (s *shelf) view(info iot.InstanceInfo) iot.View {
-	return iot.View{Info: info, Registry: s, StateReader: nothing{}, TopologyReader: s, ForwardingReader: s, ModelReader: nothing{}}
+	return iot.View{
+		Info: info, Registry: s, StateReader: nothing{}, TopologyReader: s, ForwardingReader: s, ModelReader: nothing{},
+		ModelVersionReader: struct{ iot.ModelVersionReader }{}, HistoryReader: struct{ iot.HistoryReader }{},
+	}
 }
 
 func (s *shelf) fault(ctx context.Context, what string) error {

@@ -24,6 +24,10 @@ type Verifier interface {
 // device to [DeviceOnline]. The verifier of that name should come first in a stage.
 const OnlineVerifier = "online"
 
+// NotObserved is the source of the evidence of a device that a verifier passes because it has nothing to prove there. Reports prefer
+// evidence of something that was seen.
+const NotObserved = "not observed"
+
 // A Subject is what a verifier is asked about.
 type Subject struct {
 	Campaign string

@@ -13,9 +13,10 @@ import (
 	"github.com/iotferry/iotferry/quota"
 )
 
+// newGovernor returns a governor that uses its limits up.
 func newGovernor(t *testing.T, limits quota.Limits) *quota.Governor {
 	t.Helper()
-	g, err := quota.New(nil, limits)
+	g, err := quota.New(nil, limits, quota.Margin(0))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,6 +91,8 @@ func TestThrottledHalvesAtOnceAndGrowsBack(t *testing.T) {
 			t.Errorf("calls are %v apart, want 250 ms", gap)
 		}
 		for range 20 {
+			time.Sleep(time.Second)
+			calls(t, g, "A", 1)
 			g.Throttled("A")
 		}
 		if got := g.Pace("A"); got != 0.125 {
@@ -156,5 +159,5 @@ func ExampleNew() {
 		return
 	}
 	fmt.Println(governor.Pace("BatchGrayMigrationDevice"), "calls/s")
-	// Output: 3 calls/s
+	// Output: 2.94 calls/s
 }

@@ -49,6 +49,12 @@ func open(t *testing.T, fleet string, o migratetest.Options) (*migratetest.Cloud
 // campaign migrates a fleet and returns its report.
 func campaign(t *testing.T, cloud *migratetest.Cloud, clock iot.Clock, o scenario.Options) *migrate.Report {
 	t.Helper()
+	return campaignOn(t, cloud, cloud.Platform(), clock, o)
+}
+
+// campaignOn is campaign on a platform that is not quite that of the cloud.
+func campaignOn(t *testing.T, cloud *migratetest.Cloud, platform iot.Platform, clock iot.Clock, o scenario.Options) *migrate.Report {
+	t.Helper()
 	survey, err := cloud.Survey(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -59,7 +65,7 @@ func campaign(t *testing.T, cloud *migratetest.Cloud, clock iot.Clock, o scenari
 		t.Fatal(err)
 	}
 	runner, err := migrate.NewRunner(migrate.Config{
-		Campaign: "test", Plan: plan, Strategies: strategies, Platform: cloud.Platform(),
+		Campaign: "test", Plan: plan, Strategies: strategies, Platform: platform,
 		Journal: journal.NewMemory(), Operator: cloud.Operator(), Clock: clock, Workers: 1,
 		Approver: migrate.ApproverFunc(func(context.Context, migrate.Gate) (migrate.Decision, error) {
 			return migrate.Decision{Kind: migrate.Approve, By: "test"}, nil

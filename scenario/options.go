@@ -85,8 +85,15 @@ type Options struct {
 	// SyncWindow is how long data synchronisation runs before the rest moves; zero means 7 to 30 days, and
 	// the guide allows no less and no more. Only strategy tsl reads it.
 	SyncWindow migrate.Window
-	// History verifies, in the end, that devices have their history at the target. Nil leaves it out. Only
-	// strategy tsl reads it.
+	// Synchronised verifies in the window of SyncWindow, once its Min is over, that history is copied; until it passes, the
+	// window stays open, and at its Max the lane halts. Nil means a [verify.Synchronised] over SyncWindow.Min, which leaves the proof to
+	// History where the target does not show devices before they move. Wrap can leave it out. Only strategy tsl
+	// reads it.
+	Synchronised migrate.Verifier
+	// History verifies, wave by wave, that the rest has its history at the target. Nil means a [verify.History] over
+	// SyncWindow.Min, of about 1,000 devices of a larger lane: its name is "history", or, of a sample, "history-10-percent". A
+	// device that reported nothing in that time cannot prove itself. Wrap can leave it out, or ask fewer devices. Only strategy
+	// tsl reads it.
 	History migrate.Verifier
 }
 

@@ -55,13 +55,41 @@ func (g *guide) first(p proof) proof {
 	}
 }
 
-// canaries: devices of the caller's own say themselves that they are served by the target.
+// canaries: devices of the caller's own say themselves that they are served by the target. What Options.Canary leaves open comes
+// from the other options: where their reports arrive, and which services are called on them.
 func (g *guide) canaries() proof {
 	own := g.ownCanaries()
 	if len(own) == 0 {
 		return proof{}
 	}
-	return proves(verify.Canary(g.Canary, own...))
+	c, p := g.Canary, proof{}
+	forwarded, modelled := g.keys(forwards), g.keys(alink)
+	switch {
+	case c.Sink != nil:
+	case !anyOf(own, forwarded):
+		p.blind = append(p.blind, "that reports of canaries arrive cannot be verified, as their products forward nothing")
+	case g.Sink == nil:
+		p.blind = append(p.blind, "that reports of canaries arrive is not verified, as no Sink is given")
+	default:
+		c.Sink = g.Sink
+		if c.Forwards == nil {
+			c.Forwards = func(productKey string) bool { return forwarded[productKey] }
+		}
+	}
+	switch {
+	case c.Choose != nil || c.Services != nil || !anyOf(own, modelled):
+	case g.Services == nil:
+		p.blind = append(p.blind, "no services of canaries are called, as Services chooses none")
+	default:
+		c.Choose = g.choose
+	}
+	p.verifiers = []migrate.Verifier{verify.Canary(c, own...)}
+	return p
+}
+
+// anyOf reports whether a canary is of one of the products.
+func anyOf(canaries []verify.CanaryDevice, keys map[string]bool) bool {
+	return slices.ContainsFunc(canaries, func(c verify.CanaryDevice) bool { return keys[c.ID().ProductKey] })
 }
 
 // ownCanaries returns those of the lane's products.
@@ -186,14 +214,6 @@ func (g *guide) choose(productKey string, model json.RawMessage) ([]verify.Invoc
 
 // absent: only the target has the device.
 func (g *guide) absent() proof { return proves(verify.Absent()) }
-
-// history: the target has the device's history.
-func (g *guide) history() proof {
-	if g.History == nil {
-		return blind("that the history is there is not verified, as History is not set")
-	}
-	return proves(g.History)
-}
 
 // only asks v about the devices of some products.
 func (g *guide) only(v migrate.Verifier, is func(migrate.Product) bool, why string) migrate.Verifier {

@@ -29,11 +29,9 @@ func (g *guide) tsl() []migrate.Stage {
 	stages = append(stages, g.dataSync())
 
 	// Then the existing devices, in batches or by full migration; they have their history.
-	about := "only the target has them, and their forwarding is complete"
-	if g.History != nil {
-		about = "only the target has them, their forwarding is complete and their history is there"
-	}
-	return append(stages, g.rest(proven), g.check(about, g.proofOf(g.absent(), g.forwarding(), g.history())))
+	return append(stages,
+		g.rest(g.andHistory(proven)),
+		g.check("only the target has them, and their forwarding is complete", g.proofOf(g.absent(), g.forwarding())))
 }
 
 // grayOfTSL is the first gray batch. With a group of the caller, the batch proves itself once the group is subscribed:
@@ -47,15 +45,5 @@ func (g *guide) grayOfTSL(proven proof) []migrate.Stage {
 		g.firstGray(batch, g.proofOf(g.online())),
 		g.subscribe(),
 		g.proveGray(proven),
-	}
-}
-
-// dataSync switches data synchronisation on and waits.
-func (g *guide) dataSync() migrate.Stage {
-	w := g.syncWindow()
-	return migrate.Stage{
-		Name: "data-sync", Console: migrate.ConsoleDataSync, Wait: w,
-		About: fmt.Sprintf("Enable data synchronisation in the console and wait %d to %d days: devices that move after it have the history of that time.",
-			int(w.Min/day), int(w.Max/day)),
 	}
 }

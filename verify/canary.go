@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"iter"
 	"math/rand/v2"
 	"strconv"
 	"strings"
@@ -28,8 +27,9 @@ type CanaryDevice interface {
 	// Await waits until a message that match accepts has reached the device in a session; one that is there already
 	// counts. Its error is [iot.NotConnected] once that session is over, or the context's.
 	Await(ctx context.Context, session int, match func(topic string, payload []byte) bool) error
-	// Report lets the device report something that carries nonce, a number of 32 bits, and returns when the platform has
-	// accepted it. Its error is [iot.Invalid] if the platform answered that the report is wrong.
+	// Report lets the device report something that carries nonce, a number from 0 to 16777215, which every numeric type of
+	// a thing model can hold, and returns when the platform has accepted it. Its error is [iot.Invalid] if the platform
+	// answered that the report is wrong.
 	Report(ctx context.Context, nonce string) error
 	// SubDevices returns the sub-devices that the platform shows to the device as its own: nil for one that is
 	// logged in, else why it is not.
@@ -40,19 +40,27 @@ type CanaryDevice interface {
 type CanaryConfig struct {
 	// Sink is where the target forwards reports to. If it is given, the canary's report has to be seen there.
 	Sink Sink
-	// Carries tells whether m is the report that carries nonce. Nil looks for the nonce in the payload. The platform does not
-	// forward the ID of a property post: where the nonce is nothing but that ID, compare something else.
+	// Forwards tells whether the target forwards what devices of a product report. Of those where it does not, no report is
+	// looked for at Sink. Nil means that all is forwarded.
+	Forwards func(productKey string) bool
+	// Carries tells whether m is the report that carries nonce. Nil looks for a number in the payload, or in a text of it, that
+	// equals the nonce. The platform does not forward the ID of a property post: there a property has to hold the nonce.
 	Carries func(m iot.Message, nonce string) bool
 	// Topic returns the custom topic to publish to. Nil means /{productKey}/{deviceName}/user/get.
 	Topic func(iot.DeviceID) string
 	// Services are called on each canary, one after the other. The answer to an asynchronous one is the platform's to
 	// forward, see [Service]: here it is proven that the call arrives.
 	Services []Invocation
+	// Choose returns more services to call on the canaries of a product, given its thing model at the target, as
+	// [ServiceConfig] says. It is not asked about products that have no thing model, as the lane tells. Nil
+	// chooses none.
+	Choose func(productKey string, model json.RawMessage) ([]Invocation, error)
 	// Properties are set on each canary: a JSON object. Nil sets none.
 	Properties json.RawMessage
 	// Timeout is how long an answer, or a message on its way, is waited for: 1 to 8 seconds; zero means 5.
 	Timeout time.Duration
-	// Again is how long a report is looked for at Sink until the canary sends another one; zero means a minute.
+	// Again is how long a report is looked for at Sink until the canary sends another one; zero means a minute. One
+	// look waits for it for Timeout at most.
 	Again time.Duration
 }
 
@@ -69,8 +77,8 @@ type CanaryConfig struct {
 //
 // A canary fails if a message arrives changed, if an RRPC answer is not its own, or if the platform refuses its report as wrong.
 // All else is inconclusive. Each look sends, so give a stage one Canary verifier, with all canaries, after
-// [Online]. Devices that are no canary have nothing to prove here: they pass, and the evidence says that nothing was
-// observed.
+// [Online]. Devices that are no canary have nothing to prove here: they pass after the canaries, and the evidence says that
+// nothing was observed.
 func Canary(c CanaryConfig, canaries ...CanaryDevice) migrate.Verifier {
 	const name = "canary"
 	known := make(map[iot.DeviceID]CanaryDevice, len(canaries))
@@ -87,13 +95,17 @@ func Canary(c CanaryConfig, canaries ...CanaryDevice) migrate.Verifier {
 		return broken(name, "CanaryConfig.Timeout is %v: RRPC allows 1 to 8 seconds", c.Timeout)
 	}
 	v := &canary{CanaryConfig: c.withDefaults(), devices: known, memory: newMemory()}
-	asked := migrate.NewVerifier(name, func(ctx context.Context, s *migrate.Subject) findings { return v.look(ctx, s) })
-	return Only(asked, "no canary", func(d migrate.SubjectDevice) bool { return known[d.ID] != nil })
+	return migrate.NewVerifier(name, func(ctx context.Context, s *migrate.Subject) findings {
+		return func(yield func(migrate.Finding, error) bool) { v.look(ctx, s, yield) }
+	})
 }
 
 func (c CanaryConfig) withDefaults() CanaryConfig {
 	if c.Carries == nil {
-		c.Carries = func(m iot.Message, nonce string) bool { return bytes.Contains(m.Payload, []byte(nonce)) }
+		c.Carries = carries
+	}
+	if c.Forwards == nil {
+		c.Forwards = func(string) bool { return true }
 	}
 	if c.Topic == nil {
 		c.Topic = func(id iot.DeviceID) string { return "/" + id.String() + "/user/get" }
@@ -113,17 +125,25 @@ type canary struct {
 	memory  *memory // of reports that the sink does not show yet
 }
 
-func (v *canary) look(ctx context.Context, s *migrate.Subject) iter.Seq2[migrate.Finding, error] {
-	return func(yield func(migrate.Finding, error) bool) {
-		lead := time.Until(s.Now)
-		for _, d := range s.Devices {
-			f, err := v.judge(ctx, canaryLook{Subject: s, SubjectDevice: d, device: v.devices[d.ID], lead: lead})
-			if err != nil {
-				f = migrate.Finding{}
-			}
-			if !yield(f, err) || err != nil && hopeless(ctx, err) {
-				return
-			}
+// look asks the canaries first: the first finding that passes is what a campaign's report shows as evidence.
+func (v *canary) look(ctx context.Context, s *migrate.Subject, yield func(migrate.Finding, error) bool) {
+	lead := time.Until(s.Now)
+	for _, d := range s.Devices {
+		device := v.devices[d.ID]
+		if device == nil {
+			continue
+		}
+		f, err := v.judge(ctx, canaryLook{Subject: s, SubjectDevice: d, device: device, lead: lead})
+		if err != nil {
+			f = migrate.Finding{}
+		}
+		if !yield(f, err) || err != nil && hopeless(ctx, err) {
+			return
+		}
+	}
+	for _, d := range s.Devices {
+		if v.devices[d.ID] == nil && !yield(finding(d, migrate.Pass, migrate.NotObserved, s.Now, "no canary"), nil) {
+			return
 		}
 	}
 }
@@ -149,11 +169,14 @@ func (v *canary) judge(ctx context.Context, look canaryLook) (migrate.Finding, e
 	switch {
 	case err != nil:
 		return found(migrate.Inconclusive, err.Error()), nil
-	case look.older(since):
+	case look.comparable() && look.older(since):
 		return found(migrate.Inconclusive, fmt.Sprintf("it is connected since %s, before its move at %s", stamp(since), stamp(look.Moved))), nil
 	}
 	look.session = number
 	seen := fmt.Sprintf("connection %d, since %s", number, stamp(since))
+	if !look.comparable() {
+		seen += " by the canary's clock"
+	}
 	for _, step := range []canaryStep{v.publish, v.call, v.report, v.invoke, v.set, v.family} {
 		if err := ctx.Err(); err != nil {
 			return migrate.Finding{}, fmt.Errorf("verify: canary %s: %w", look.ID, err)
@@ -176,11 +199,13 @@ func (v *canary) judge(ctx context.Context, look canaryLook) (migrate.Finding, e
 	return found(migrate.Pass, seen), nil
 }
 
-// older reports whether a session is certainly older than the move. A runner's clock that is not the real one says
-// nothing about it; one that is now, was at the move: it only ever runs ahead.
-func (l canaryLook) older(begun time.Time) bool {
-	return l.lead.Abs() <= DefaultSkew && begun.Before(since(l.Moved, 0))
-}
+// comparable reports whether the canary's clock and the runner's show the same. A runner's clock that is not the real one says
+// nothing about a session.
+func (l canaryLook) comparable() bool { return l.lead.Abs() <= DefaultSkew }
+
+// older reports whether a session is certainly older than the move, by comparable clocks: they were comparable at the
+// move as well, as the runner's only ever runs ahead.
+func (l canaryLook) older(begun time.Time) bool { return begun.Before(since(l.Moved, 0)) }
 
 // await waits for a message of this look's session. Seen is why there is none, unless nobody could look.
 func (v *canary) await(ctx context.Context, look canaryLook, match func(topic string, payload []byte) bool) (seen string, err error) {

@@ -3,57 +3,21 @@ package verify
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"strconv"
+	"slices"
 
 	"github.com/iotferry/iotferry/iot"
 	"github.com/iotferry/iotferry/migrate"
 )
 
-// report proves that what the device reports is accepted, and arrives at the sink if there is one.
-func (v *canary) report(ctx context.Context, look canaryLook) (migrate.Verdict, string, error) {
-	key := command{device: look.ID}
-	session := strconv.Itoa(look.session)
-	a, ok := v.memory.get(key, look.Moved)
-	if !ok || a.answered != session || look.Now.Sub(a.sent.At) >= v.Again {
-		mark := nonce()
-		if err := look.device.Report(ctx, mark); err != nil {
-			return refusedReport(ctx, err)
-		}
-		a = attempt{sent: Sent{Device: look.ID, MessageID: mark, At: look.Now}, answered: session}
-		v.memory.put(key, a)
-	}
-	if v.Sink == nil {
-		return migrate.Pass, "its report was accepted", nil
-	}
-	messages, err := latest(ctx, v.Sink, []migrate.SubjectDevice{look.SubjectDevice})
-	for _, m := range messages[look.ID] {
-		if m.Instance == look.Target.Info.ID && IsReport(m) && v.Carries(m, a.sent.MessageID) {
-			return migrate.Pass, fmt.Sprintf("its report was accepted and seen on %s", m.Topic), nil
-		}
-	}
+// invoke proves that services can be called through the target.
+func (v *canary) invoke(ctx context.Context, look canaryLook) (migrate.Verdict, string, error) {
+	services, err := v.services(ctx, look)
 	if err != nil {
 		return "", "", err
 	}
-	return migrate.Inconclusive, "its report was accepted, but is not seen at the sink yet", nil
-}
-
-// refusedReport judges a report that was not accepted. Only the platform's word that it is wrong is certain.
-func refusedReport(ctx context.Context, err error) (migrate.Verdict, string, error) {
-	switch {
-	case ctx.Err() != nil:
-		return "", "", ctx.Err()
-	case errors.Is(err, iot.Invalid):
-		return migrate.Fail, "its report was refused: " + err.Error(), nil
-	}
-	return migrate.Inconclusive, "its report was not accepted: " + err.Error(), nil
-}
-
-// invoke proves that services can be called through the target.
-func (v *canary) invoke(ctx context.Context, look canaryLook) (migrate.Verdict, string, error) {
 	all := ""
-	for _, service := range v.Services {
+	for _, service := range services {
 		verdict, seen, err := v.invokeOne(ctx, look, service)
 		if err != nil || verdict != migrate.Pass {
 			return verdict, seen, err
@@ -61,6 +25,24 @@ func (v *canary) invoke(ctx context.Context, look canaryLook) (migrate.Verdict, 
 		all = join(all, seen)
 	}
 	return migrate.Pass, all, nil
+}
+
+// services returns what is to be called on a canary.
+func (v *canary) services(ctx context.Context, look canaryLook) ([]Invocation, error) {
+	key := look.ID.ProductKey
+	modelled := func(p migrate.Product) bool { return p.Key == key && p.DataFormat == iot.Alink }
+	if v.Choose == nil || !slices.ContainsFunc(look.Lane.Products, modelled) {
+		return v.Services, nil
+	}
+	model, err := look.Target.ThingModel(ctx, key)
+	if err != nil {
+		return nil, fmt.Errorf("read the thing model of %s at %s: %w", key, look.Target.Info, err)
+	}
+	chosen, err := v.Choose(key, model)
+	if err != nil {
+		return nil, fmt.Errorf("choose services of %s: %w", key, err)
+	}
+	return slices.Concat(v.Services, chosen), nil
 }
 
 func (v *canary) invokeOne(ctx context.Context, look canaryLook, service Invocation) (migrate.Verdict, string, error) {
@@ -136,6 +118,9 @@ func (v *canary) family(ctx context.Context, look canaryLook) (migrate.Verdict, 
 		if state != nil {
 			return migrate.Inconclusive, fmt.Sprintf("sub-device %s: %v", id, state), nil
 		}
+	}
+	if len(look.Family) <= 1 {
+		return migrate.Pass, "it has no planned sub-devices", nil
 	}
 	return migrate.Pass, fmt.Sprintf("all %d sub-devices are logged in", len(look.Family)-1), nil
 }

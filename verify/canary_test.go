@@ -39,7 +39,7 @@ func TestCanaryVerdicts(t *testing.T) {
 		want migrate.Verdict
 		seen string
 	}{
-		{"all works", func(*toy) {}, migrate.Pass, "connection 7, since 2026-03-01T12:00:10.000Z; message m1 of Pub arrived; it answered RRPC; its report was accepted; " +
+		{"all works", func(*toy) {}, migrate.Pass, "connection 7, since 2026-03-01T12:00:10.000Z by the canary's clock; message m1 of Pub arrived; it answered RRPC; its report was accepted; " +
 			"service SelfTest was answered; service Reboot arrived; the setting of properties arrived; all 2 sub-devices are logged in"},
 		{"no session", func(c *toy) { c.down = errors.New("the platform hung up") }, migrate.Inconclusive, "the platform hung up"},
 
@@ -90,7 +90,7 @@ func TestCanaryVerdicts(t *testing.T) {
 				tt.set(c)
 				s := c.atTarget(family(subject(newSite(""), newSite(targetID)), hub, subA, subB))
 				found := look(t, verify.Canary(everything(), c), s)
-				f := found[2]
+				f := found[0] // of the canary, though the family has it last
 				if len(found) != 3 || f.Device != hub || f.Verdict != tt.want || !strings.Contains(f.Evidence.Seen, tt.seen) {
 					t.Errorf("got %s: %s", f.Verdict, f.Evidence.Seen)
 				}
@@ -106,11 +106,11 @@ func TestCanaryLooksAtCanariesOnly(t *testing.T) {
 	c := newToy(meter)
 	other := dev(meters, "meter-0002")
 	found := look(t, verify.Canary(verify.CanaryConfig{}, c), c.atTarget(subject(newSite(""), newSite(targetID), other, meter)))
-	if len(found) != 2 || found[0].Verdict != migrate.Pass || found[0].Evidence.Source != "not observed" {
+	if len(found) != 2 || found[1].Device != other || found[1].Verdict != migrate.Pass || found[1].Evidence.Source != "not observed" {
 		t.Errorf("got %+v", found)
 	}
-	if found[1].Device != meter || found[1].Verdict != migrate.Pass || c.sent != 2 {
-		t.Errorf("%d calls: %+v", c.sent, found[1])
+	if found[0].Device != meter || found[0].Verdict != migrate.Pass || c.sent != 2 {
+		t.Errorf("%d calls: %+v", c.sent, found[0])
 	}
 	c.sent = 0
 	look(t, verify.Canary(verify.CanaryConfig{}, c), c.atTarget(subject(newSite(""), newSite(targetID), other)))
@@ -126,12 +126,13 @@ func TestCanaryClocks(t *testing.T) {
 		ahead  time.Duration // the runner's clock
 		before time.Duration // the session's begin, before the move
 		want   migrate.Verdict
+		own    bool // the evidence says whose clock it was
 	}{
-		{"real, connected after it", 0, -time.Minute, migrate.Pass},
-		{"real, connected just before", 0, time.Second, migrate.Pass},
-		{"real, connected since long", 0, time.Minute, migrate.Inconclusive},
-		{"a week ahead", 7 * 24 * time.Hour, 7 * 24 * time.Hour, migrate.Pass},
-		{"behind", -time.Hour, time.Minute, migrate.Pass},
+		{"real, connected after it", 0, -time.Minute, migrate.Pass, false},
+		{"real, connected just before", 0, time.Second, migrate.Pass, false},
+		{"real, connected since long", 0, time.Minute, migrate.Inconclusive, false},
+		{"a week ahead", 7 * 24 * time.Hour, 7 * 24 * time.Hour, migrate.Pass, true},
+		{"behind", -time.Hour, time.Minute, migrate.Pass, true},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -141,7 +142,8 @@ func TestCanaryClocks(t *testing.T) {
 				s.Now = time.Now().Add(tt.ahead)
 				s.Devices[0].Moved = s.Now.Add(-2 * time.Minute)
 				c.since = s.Devices[0].Moved.Add(-tt.before)
-				if f := one(t, verify.Canary(verify.CanaryConfig{}, c), s); f.Verdict != tt.want {
+				f := one(t, verify.Canary(verify.CanaryConfig{}, c), s)
+				if f.Verdict != tt.want || strings.Contains(f.Evidence.Seen, "by the canary's clock") != tt.own {
 					t.Errorf("got %s: %s", f.Verdict, f.Evidence.Seen)
 				}
 			})
@@ -150,7 +152,9 @@ func TestCanaryClocks(t *testing.T) {
 }
 
 // A report is looked for at the sink until it is there; another one is sent after a minute, or in another session.
-func TestCanaryReportAtTheSink(t *testing.T) {
+func TestCanaryReportAtTheSink(t *testing.T) { synctest.Test(t, testCanaryReportAtTheSink) }
+
+func testCanaryReportAtTheSink(t *testing.T) {
 	sink := new(shelf)
 	c := newToy(meter)
 	v := verify.Canary(verify.CanaryConfig{Sink: current{sink}}, c)
@@ -190,6 +194,113 @@ func TestCanaryReportAtTheSink(t *testing.T) {
 		if f := one(t, v, s); f.Verdict != step.want || len(c.reported) != step.reports {
 			t.Errorf("%s: got %s: %s; %d reports", step.name, f.Verdict, f.Evidence.Seen, len(c.reported))
 		}
+	}
+}
+
+// One look waits for a report that is on its way to the sink, if it is forwarded at all.
+func TestCanaryReportOnItsWay(t *testing.T) {
+	for _, forwarded := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			c := newToy(meter)
+			begun := time.Now()
+			sink := verify.SinkFunc(func(context.Context, []iot.DeviceID) iter.Seq2[iot.Message, error] {
+				if !forwarded || time.Since(begun) < 3*time.Second {
+					return list[iot.Message](nil, nil)
+				}
+				post := fmt.Appendf(nil, `{"iotferry":%q}`, c.reported[0])
+				return list(nil, []iot.Message{{Topic: "/" + meter.String() + "/user/update", Payload: post, Instance: targetID}})
+			})
+			v := verify.Canary(verify.CanaryConfig{Sink: sink, Forwards: func(key string) bool { return forwarded && key == meters }}, c)
+			f := one(t, v, c.atTarget(subject(newSite(""), newSite(targetID), meter)))
+			want := map[bool]string{true: "seen on /a1Meter0001/meter-0001/user/update", false: "accepted, and is not forwarded"}[forwarded]
+			if f.Verdict != migrate.Pass || !strings.Contains(f.Evidence.Seen, want) {
+				t.Errorf("got %s: %s", f.Verdict, f.Evidence.Seen)
+			}
+		})
+	}
+}
+
+// A nonce is found wherever a sink may show it, and nothing else is taken for it.
+func TestCanaryReportCarriesItsNonce(t *testing.T) {
+	tests := map[string]struct {
+		payload string // NONCE stands for it
+		want    migrate.Verdict
+	}{
+		"text":              {`{"iotferry":"NONCE"}`, migrate.Pass},
+		"property":          {`{"items":{"Energy":{"value":NONCE,"time":1772438400123}}}`, migrate.Pass},
+		"float":             {`{"items":{"Energy":{"value":NONCE.0}}}`, migrate.Pass},
+		"exponent":          {`{"items":{"Energy":{"value":NONCEe+00}}}`, migrate.Pass},
+		"text property":     {`{"items":{"Site":{"value":"NONCE"}}}`, migrate.Pass},
+		"part of a number":  {`{"items":{"Energy":{"value":1NONCE}}}`, migrate.Inconclusive},
+		"part of a decimal": {`{"items":{"Energy":{"value":0.NONCE}}}`, migrate.Inconclusive},
+		"only in the ID":    {`{"items":{"Energy":{"value":1}}}`, migrate.Inconclusive},
+		"empty":             {``, migrate.Inconclusive},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := newToy(meter)
+				sink := verify.SinkFunc(func(context.Context, []iot.DeviceID) iter.Seq2[iot.Message, error] {
+					text := strings.ReplaceAll(tt.payload, "NONCE", c.reported[0])
+					return list(nil, []iot.Message{{Topic: "/" + meter.String() + "/thing/event/property/post", Payload: []byte(text), Instance: targetID}})
+				})
+				f := one(t, verify.Canary(verify.CanaryConfig{Sink: sink}, c), c.atTarget(subject(newSite(""), newSite(targetID), meter)))
+				if f.Verdict != tt.want {
+					t.Errorf("got %s: %s", f.Verdict, f.Evidence.Seen)
+				}
+			})
+		})
+	}
+}
+
+// Services are chosen from the thing model at the target, for products that have one.
+func TestCanaryChoosesServices(t *testing.T) {
+	tests := []struct {
+		name   string
+		format iot.DataFormat
+		fails  error // of the model
+		chosen error
+		want   string // seen; empty for an error
+	}{
+		{"alink", iot.Alink, nil, nil, "service SelfTest was answered; service Ping was answered"},
+		{"custom", iot.Custom, fault(iot.NotFound), nil, "service SelfTest was answered"},
+		{"the model cannot be read", iot.Alink, fault(iot.Transient), nil, ""},
+		{"refused", iot.Alink, nil, fault(iot.Transient), ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			c, target := newToy(meter), newSite(targetID)
+			target.models = map[string]string{meters: `{"services":[{"identifier":"Ping"}]}`}
+			target.fails["ThingModel"] = tt.fails
+			s := c.atTarget(subject(newSite(""), target, meter))
+			s.Lane.Products = []migrate.Product{{Key: meters, DataFormat: tt.format}}
+			v := verify.Canary(verify.CanaryConfig{
+				Services: []verify.Invocation{{Service: "SelfTest"}},
+				Choose: func(key string, model json.RawMessage) ([]verify.Invocation, error) {
+					if key != meters || string(model) != target.models[meters] {
+						t.Errorf("asked about %s with %s", key, model)
+					}
+					return []verify.Invocation{{Service: "Ping"}}, tt.chosen
+				},
+			}, c)
+			found, errs := lookAll(t.Context(), v, s)
+			switch {
+			case tt.want == "":
+				if len(found) > 0 || len(errs) != 1 || iot.KindOf(errs[0]) != iot.Transient {
+					t.Errorf("got %v and %v", found, errs)
+				}
+			case len(errs) > 0 || !strings.HasSuffix(found[0].Evidence.Seen, tt.want):
+				t.Errorf("got %v and %v", found, errs)
+			}
+		})
+	}
+}
+
+func TestCanaryGatewayWithoutSubDevices(t *testing.T) {
+	c := newToy(hub)
+	f := one(t, verify.Canary(verify.CanaryConfig{}, c), c.atTarget(family(subject(newSite(""), newSite(targetID)), hub)))
+	if f.Verdict != migrate.Pass || !strings.HasSuffix(f.Evidence.Seen, "; it has no planned sub-devices") {
+		t.Errorf("got %s: %s", f.Verdict, f.Evidence.Seen)
 	}
 }
 
@@ -305,7 +416,7 @@ func ExampleCanary() {
 	}
 	// Output:
 	// pass <nil>
-	// connection 7, since 2026-03-01T12:00:10.000Z; message m1 of Pub arrived; it answered RRPC; its report was accepted
+	// connection 7, since 2026-03-01T12:00:10.000Z by the canary's clock; message m1 of Pub arrived; it answered RRPC; its report was accepted
 }
 
 func TestCanaryIsSafeForConcurrentUse(t *testing.T) {

@@ -22,7 +22,7 @@ func Only(v migrate.Verifier, why string, applies func(migrate.SubjectDevice) bo
 			for _, d := range s.Devices {
 				if applies(d) {
 					asked.Devices = append(asked.Devices, d)
-				} else if !yield(finding(d, migrate.Pass, "not observed", s.Now, why), nil) {
+				} else if !yield(finding(d, migrate.Pass, migrate.NotObserved, s.Now, why), nil) {
 					return
 				}
 			}

@@ -41,7 +41,7 @@ type flags struct {
 	json      bool
 }
 
-func (p program) run(ctx context.Context, args []string) int {
+func (p program) run(ctx context.Context, args []string) (code int) {
 	f, err := p.parse(args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
@@ -57,7 +57,11 @@ func (p program) run(ctx context.Context, args []string) int {
 	case err != nil:
 		return p.fail(err, exitBad)
 	}
-	defer j.town.Close()
+	defer func() {
+		if err := j.town.Close(); err != nil {
+			code = max(code, p.fail(err, exitUnproven))
+		}
+	}()
 	if code, done := p.showPreflight(f, j); done {
 		return code
 	}

@@ -10,6 +10,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
 
 	"github.com/iotferry/iotferry/examples/internal/show"
@@ -22,14 +23,14 @@ import (
 
 func main() { tutorial.Main("scenario1", migrateMeters) }
 
-func migrateMeters(ctx context.Context, w io.Writer, how town.How) (*migrate.Report, error) {
+func migrateMeters(ctx context.Context, w io.Writer, how town.How) (report *migrate.Report, err error) {
 	// The customer: an account with its fleet, its table that rules write to, and a person who works in the web
 	// console. With real devices, platform comes from a driver for the real platform.
 	customer, err := town.OpenFleet(ctx, "s1-direct.json", how)
 	if err != nil {
 		return nil, err
 	}
-	defer customer.Close()
+	defer func() { err = errors.Join(err, customer.Close()) }()
 	platform := customer.Platform()
 
 	// Survey: look at both instances, and declare what no API shows. Nothing is written.
@@ -69,7 +70,7 @@ func migrateMeters(ctx context.Context, w io.Writer, how town.How) (*migrate.Rep
 	if err != nil {
 		return nil, err
 	}
-	report, err := runner.Run(ctx)
+	report, err = runner.Run(ctx)
 
 	// The report is made from the journal alone: what was seen, by whom and when.
 	show.Report(w, report)

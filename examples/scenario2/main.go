@@ -8,6 +8,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
@@ -20,12 +21,12 @@ import (
 
 func main() { tutorial.Main("scenario2", migrateHalls) }
 
-func migrateHalls(ctx context.Context, w io.Writer, how town.How) (*migrate.Report, error) {
+func migrateHalls(ctx context.Context, w io.Writer, how town.How) (report *migrate.Report, err error) {
 	customer, err := town.OpenFleet(ctx, "s2-gateway.json", how)
 	if err != nil {
 		return nil, err
 	}
-	defer customer.Close()
+	defer func() { err = errors.Join(err, customer.Close()) }()
 
 	// Families are of very different sizes, so the options are in devices: the batches become whole families of about
 	// so many. In each, sub-devices move and prove themselves before their gateway, by the same steps.
@@ -51,7 +52,7 @@ func migrateHalls(ctx context.Context, w io.Writer, how town.How) (*migrate.Repo
 	if err != nil {
 		return nil, err
 	}
-	report, err := campaign.Run(ctx, w, plan)
+	report, err = campaign.Run(ctx, w, plan)
 	if err != nil {
 		return report, err
 	}

@@ -8,6 +8,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
@@ -20,12 +21,12 @@ import (
 
 func main() { tutorial.Main("scenario3", migrateTrackers) }
 
-func migrateTrackers(ctx context.Context, w io.Writer, how town.How) (*migrate.Report, error) {
+func migrateTrackers(ctx context.Context, w io.Writer, how town.How) (report *migrate.Report, err error) {
 	customer, err := town.OpenFleet(ctx, "s3-preregistered.json", how)
 	if err != nil {
 		return nil, err
 	}
-	defer customer.Close()
+	defer func() { err = errors.Join(err, customer.Close()) }()
 	target := customer.Platform().Target
 	created := iot.DeviceID{ProductKey: "a1Tracker01", DeviceName: "tracker-new-1"}
 
@@ -63,7 +64,7 @@ func migrateTrackers(ctx context.Context, w io.Writer, how town.How) (*migrate.R
 	if err != nil {
 		return nil, err
 	}
-	report, err := campaign.Run(ctx, w, plan)
+	report, err = campaign.Run(ctx, w, plan)
 	if err != nil {
 		return report, err
 	}

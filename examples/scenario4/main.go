@@ -9,6 +9,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -22,12 +23,12 @@ import (
 
 func main() { tutorial.Main("scenario4", migrateCabinets) }
 
-func migrateCabinets(ctx context.Context, w io.Writer, how town.How) (*migrate.Report, error) {
+func migrateCabinets(ctx context.Context, w io.Writer, how town.How) (report *migrate.Report, err error) {
 	customer, err := town.OpenFleet(ctx, "s4-tsl.json", how)
 	if err != nil {
 		return nil, err
 	}
-	defer customer.Close()
+	defer func() { err = errors.Join(err, customer.Close()) }()
 	const day = 24 * time.Hour
 
 	options := scenario.Options{
@@ -60,7 +61,7 @@ func migrateCabinets(ctx context.Context, w io.Writer, how town.How) (*migrate.R
 
 	// A process need not live through the wait: its end is in the journal, and running the plan again resumes.
 	began := time.Now()
-	report, err := campaign.Run(ctx, w, plan)
+	report, err = campaign.Run(ctx, w, plan)
 	if err != nil {
 		return report, err
 	}

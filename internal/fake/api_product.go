@@ -133,14 +133,17 @@ func netType(n iot.Network) int {
 }
 
 // QueryThingModelPublishedRequest asks for the published thing model of a product.
-type QueryThingModelPublishedRequest struct{ IotInstanceId, ProductKey string }
+type QueryThingModelPublishedRequest struct {
+	IotInstanceId, ProductKey string
+	ModelVersion              string // empty for the newest
+}
 
 // QueryThingModelPublishedResponse holds the model. Unlike on the platform it is in the form of
 // GetThingModelTslPublished, as in fleet files.
 type QueryThingModelPublishedResponse struct{ ThingModelJson json.RawMessage }
 
 // QueryThingModelPublished reads the thing model. A product without one is refused with
-// iot.prod.NotSeniorProduct.
+// iot.prod.NotSeniorProduct, and a version that it does not have with a code of the fake's own.
 func (c *Cloud) QueryThingModelPublished(
 	ctx context.Context, r QueryThingModelPublishedRequest,
 ) (QueryThingModelPublishedResponse, error) {
@@ -154,7 +157,46 @@ func (c *Cloud) QueryThingModelPublished(
 		if v.product.tsl == nil {
 			return out, refuse(codeNotTSL, "product %s has no thing model", r.ProductKey)
 		}
+		if r.ModelVersion != "" && r.ModelVersion != modelVersion {
+			return out, refuse(codeNoVersion, "the thing model of product %s has no version %q", r.ProductKey, r.ModelVersion)
+		}
 		out.ThingModelJson = slices.Clone(v.product.tsl)
 		return out, nil
+	})
+}
+
+// modelVersion is the only version of a thing model: that of the fleet.
+const modelVersion = "v1.0.0"
+
+// ListThingModelVersionRequest asks for the published versions of a product's thing model.
+type ListThingModelVersionRequest struct{ IotInstanceId, ProductKey string }
+
+// A ModelVersion is a published version of a thing model.
+type ModelVersion struct {
+	ModelVersion string
+	Description  string
+	GmtCreate    time.Time
+}
+
+// ListThingModelVersionResponse holds the versions.
+type ListThingModelVersionResponse struct{ ModelVersions []ModelVersion }
+
+// ListThingModelVersion lists the published versions: one, as fleet files have no more. A product without a thing
+// model is refused with iot.prod.NotSeniorProduct.
+func (c *Cloud) ListThingModelVersion(
+	ctx context.Context, r ListThingModelVersionRequest,
+) (ListThingModelVersionResponse, error) {
+	op := Op{Name: "ListThingModelVersion", Instance: r.IotInstanceId, ProductKey: r.ProductKey}
+	return call(ctx, c, op, func(Fault) (ListThingModelVersionResponse, error) {
+		v, err := c.view(r.IotInstanceId, r.ProductKey)
+		if err != nil {
+			return ListThingModelVersionResponse{}, err
+		}
+		if v.product.tsl == nil {
+			return ListThingModelVersionResponse{}, refuse(codeNotTSL, "product %s has no thing model", r.ProductKey)
+		}
+		return ListThingModelVersionResponse{[]ModelVersion{
+			{ModelVersion: modelVersion, GmtCreate: millis(v.product.created)},
+		}}, nil
 	})
 }

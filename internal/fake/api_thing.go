@@ -47,9 +47,9 @@ func (c *Cloud) InvokeThingService(
 		case d.attended() && (s.CallType == "sync" || !f.lies(d.name)):
 			answer, client, err = c.invokeClient(d, s, r.Args)
 		case s.CallType == "sync":
-			answer, wait, err = c.invokeSync(d, s)
+			answer, wait, err = c.invokeSync(d, s, r.Args)
 		default:
-			answer = c.invokeAsync(d, s, f)
+			answer = c.invokeAsync(d, s, r.Args, f)
 		}
 		return answer, err
 	}, func(out *InvokeThingServiceResponse) error { return c.awaitService(ctx, client, out) })
@@ -76,7 +76,7 @@ func (p *product) callable(identifier, args string) (*tslService, error) {
 	return s, nil
 }
 
-func (c *Cloud) invokeSync(d *device, s *tslService) (InvokeThingServiceResponse, time.Duration, error) {
+func (c *Cloud) invokeSync(d *device, s *tslService, args string) (InvokeThingServiceResponse, time.Duration, error) {
 	var none InvokeThingServiceResponse
 	switch {
 	case !d.connected():
@@ -88,6 +88,7 @@ func (c *Cloud) invokeSync(d *device, s *tslService) (InvokeThingServiceResponse
 	}
 	id := c.newID()
 	result := marshal(d.output(s, id))
+	c.called(d, s, messageID(id), args, string(result))
 	return InvokeThingServiceResponse{messageID(id), string(result)}, c.quirks.AnswerDelay, nil
 }
 
@@ -98,16 +99,17 @@ func (d *device) output(s *tslService, id uint64) map[string]any {
 
 // invokeAsync sends a service to a device, which answers later. If the device is offline, the
 // platform itself answers, with code 9201.
-func (c *Cloud) invokeAsync(d *device, s *tslService, f Fault) InvokeThingServiceResponse {
+func (c *Cloud) invokeAsync(d *device, s *tslService, args string, f Fault) InvokeThingServiceResponse {
 	id := c.newID()
 	out := InvokeThingServiceResponse{MessageId: messageID(id)}
-	topic := d.topic("/thing/downlink/reply/message")
+	topic := d.topic(replyTopic)
 	switch {
 	case f.lies(d.name):
 	case !d.connected():
 		body := replyBody(d, c.at, out.MessageId, 9201, "device offline", struct{}{})
 		c.forward(d, record{id: id, text: &text{topic, body}})
 	default:
+		c.called(d, s, out.MessageId, args, "")
 		at := c.at + int64(c.quirks.ReplyDelay)
 		body := replyBody(d, at, out.MessageId, 200, "success", d.output(s, id))
 		c.after(c.quirks.ReplyDelay, event{kind: publishEvent, dev: d, rec: &record{id: id, text: &text{topic, body}}})

@@ -29,6 +29,10 @@ type Options struct {
 	Hook func(Op) Fault
 	// Quotas are the documented ones unless NoQuotas is set.
 	Quotas QuotaMode
+	// History is asked about every row of history before an instance shows it; nil changes none. Gaps, late rows and
+	// duplicates at the source, at the target or at both come from it. It runs within the Cloud: it must not use
+	// it, and has to answer the same for the same row.
+	History func(HistoryRow) RowFault
 	// NoDevices leaves the simulated firmware out: devices are offline unless a client brings them, see
 	// [Cloud.Attach], or PowerOn plugs one in.
 	NoDevices bool
@@ -58,6 +62,10 @@ type Cloud struct {
 	parked    map[*device][]parked // messages that wait for their device
 	pending   map[string]*pending  // commands that wait for a client's answer
 	wake      func()               // tells Follow that what it waits for has changed; nil if nobody follows
+
+	began    stamp
+	reported map[*device][]reported // history that is not made by arithmetic, oldest first
+	rowFault func(HistoryRow) RowFault
 }
 
 // A stamp is a time in nanoseconds since 1970, UTC.

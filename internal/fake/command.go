@@ -101,6 +101,9 @@ func (c *Cloud) awaitRRpc(ctx context.Context, p *pending, timeout int, out *RRp
 func (c *Cloud) invokeClient(d *device, s *tslService, args string) (InvokeThingServiceResponse, *pending, error) {
 	out := InvokeThingServiceResponse{MessageId: messageID(c.newID())}
 	err := c.request(d, out.MessageId, "thing.service."+s.Identifier, json.RawMessage(args))
+	if err == nil {
+		c.called(d, s, out.MessageId, args, "")
+	}
 	if err != nil || s.CallType != "sync" {
 		return out, nil, err
 	}

@@ -21,17 +21,20 @@ type device struct {
 	past    []stay    // those before, oldest first
 	client  *client   // nil if it was never more than simulated
 
-	seed       uint64 // for all that varies between devices
-	shown      uint64 // a bit per instance whose registry shows it
-	created    stamp
-	changed    stamp // when its status changed last...
-	lastOnline stamp
-	ordinal    int32 // its place in the order of creation in its product
-	try        uint32
-	moves      int32
-	returns    int32
-	kicks      int32
-	was        iot.Status // ...and what it was before
+	seed          uint64 // for all that varies between devices
+	shown         uint64 // a bit per instance whose registry shows it
+	created       stamp
+	changed       stamp // when its status changed last...
+	lastOnline    stamp
+	here          stamp // when it came to where it lives, and to where it lived before; 0 for since ever
+	earlier       stamp
+	reportedUntil stamp // before the Cloud began; 0 for a device that did not
+	ordinal       int32 // its place in the order of creation in its product
+	try           uint32
+	moves         int32
+	returns       int32
+	kicks         int32
+	was           iot.Status // ...and what it was before
 
 	activated, disabled, powered, reconnects, distributed bool
 }
@@ -46,7 +49,7 @@ type stay struct {
 
 const (
 	forever  = math.MaxInt64
-	maxStays = 32 // that are remembered of a device
+	maxStays = 256 // that are remembered of a device: what it reported before them is no history any more
 )
 
 func (d *device) id() iot.DeviceID {
@@ -96,6 +99,7 @@ const (
 	saltReconnect
 	saltLogin
 	saltReport
+	saltPast
 )
 
 // jitter returns the device's own delay of a kind, from 0 to most.

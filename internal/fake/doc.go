@@ -27,12 +27,32 @@
 // Options.Hook is asked before every operation and can refuse it, let it happen and lose the
 // answer, or answer without doing it; see [Fault].
 //
+// # History
+//
+// What devices report of their thing model, and the calls of their services, is their history; the platform shows 30 days of it.
+// Reports of simulated devices are made when they are read; what clients post, what is set and calls are remembered.
+//
+// There is history of before the Cloud began, at its instance in the fleet: of a device that is online as if it had always been,
+// of one that is offline until it went. It reaches back for 30 days at the pace of now, or for as long, at the pace and from the
+// seed that the fleet's history says. A device that is unactive or disabled has none of before.
+//
+// An instance shows what a device reported while it lived there. A device that moves is deleted where it was, with its history. What
+// [Console.DataSync] copied before is at the target, under the same times, already before the move. Quirks of their own say
+// how much, how fast and when; see [Options].History for gaps, late rows, duplicates and other values.
+//
 // # Differences from the platform
 //
 //   - There is one account, which owns everything; permissions, RAM users, regions and signatures do not exist.
-//   - Only the APIs that have a method here exist. Device groups, OTA, jobs, scenes, the shadow, history,
+//   - Only the APIs that have a method here exist. Device groups, OTA, jobs, scenes, the shadow,
 //     device distribution as an act, deletion of devices, and changes of the topology by a server are missing.
 //   - QueryThingModelPublished answers in the form of GetThingModelTslPublished, that of fleet files.
+//   - A thing model has one version, v1.0.0; asking for another is refused with a code of the fake's own.
+//   - Histories tell neither that a start is too long ago, nor that an identifier is not in the thing model: there are no rows then.
+//     Both bounds belong to what is asked for, a page begins with the rows at its NextTime, and of more rows of one millisecond than
+//     fit on a page the rest cannot be read. Only QueryDevicePropertiesData minds the order of the bounds. Values are texts.
+//   - Histories go by where a device really is, whatever the registries show. A call of a service is a row at the time of the
+//     call once the device got it. Of one device 100,000 rows that are not made by arithmetic are remembered, and of
+//     simulated reports those of its last 256 connections. It may have history from before it was created.
 //   - The quota of RRpc is that of one caller's address (100 per second), as all calls come from this process.
 //   - A call that is refused for its quota does not use up quota. Calls take no time, unless a hook says so.
 //   - Over-long batches are refused with iot.device.InvalidFormattedDeviceName, and consumer groups and
@@ -60,7 +80,7 @@
 // Of devices that clients bring:
 //
 //   - There are the topics for custom messages, properties, events, services, RRPC and the topology, for sub-devices'
-//     sessions and for kick notices. Raw data, packs and batches of a gateway, history, found devices, the shadow, OTA and NTP are
+//     sessions and for kick notices. Raw data, packs and batches of a gateway, history posts, found devices, the shadow, OTA and NTP are
 //     not: what is published there has no effect and no answer. RRPC always uses its own topic, whatever the call asks for.
 //   - Of a post, the names are checked by the thing model, not the types: a property that it does not know is listed
 //     in checkFailedData, an event that it does not know is refused with code 460. Values may come without their time.

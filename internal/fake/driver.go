@@ -44,6 +44,7 @@ func (d *driver) instance(in *instance) iot.Instance {
 		View: iot.View{
 			Info:     iot.InstanceInfo{ID: in.id, Type: in.kind, Region: d.cloud.account.Region},
 			Registry: d, StateReader: d, TopologyReader: d, ForwardingReader: d, ModelReader: d,
+			ModelVersionReader: d, HistoryReader: d,
 		},
 		Commander: d, Registrar: d, Subscriber: d,
 	}
@@ -253,7 +254,7 @@ func (d *driver) GatewayOf(ctx context.Context, sub iot.DeviceID) (iot.DeviceID,
 func (d *driver) ThingModel(ctx context.Context, productKey string) (json.RawMessage, error) {
 	const api = "QueryThingModelPublished"
 	out, err := read(ctx, d, api, func() (QueryThingModelPublishedResponse, error) {
-		return d.cloud.QueryThingModelPublished(ctx, QueryThingModelPublishedRequest{d.id, productKey})
+		return d.cloud.QueryThingModelPublished(ctx, QueryThingModelPublishedRequest{IotInstanceId: d.id, ProductKey: productKey})
 	})
 	return out.ThingModelJson, err
 }

@@ -102,11 +102,14 @@ const (
 	codeSetFailed       = "iot.device.SetDevicePropertyFailed"
 	codeNoRule          = "iot.rule.NotFoundRule"
 	codeSystemException = "iot.system.SystemException"
+	codeBadTime         = "iot.device.InvalidTimeBucket"
+	codeNoProperties    = "iot.device.NoneDeviceProperties"
 
 	// The codes of consumer groups are not in the platform's public lists: these are the fake's own.
 	codeNoGroup      = "iot.consumergroup.NotExistedConsumerGroup"
 	codeGroupTaken   = "iot.consumergroup.AlreadyExistedConsumerGroupName"
 	codeBadGroup     = "iot.consumergroup.InvalidConsumerGroupName"
+	codeNoVersion    = "iot.prod.NotExistedThingModelVersion" // the fake's own, too
 	codeNoRelation   = "iot.subscribe.NotExistedSubscribeRelation"
 	codeRelationHere = "iot.subscribe.AlreadyExistedSubscribeRelation"
 	codeBadRelation  = "iot.subscribe.InvalidSubscribeRelation"

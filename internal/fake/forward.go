@@ -87,6 +87,9 @@ func (c *Cloud) forward(d *device, r record) {
 	c.emit(d, r, iot.DeviceData)
 	v := d.home.views[d.product.key]
 	suffix := r.suffix()
+	if r.text != nil {
+		c.learn(d, suffix, r.text.body)
+	}
 	if v != nil && slices.ContainsFunc(v.rules, func(o *rule) bool { return o.takes(d, suffix) }) {
 		c.keep(d, r)
 	}

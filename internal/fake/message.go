@@ -73,13 +73,13 @@ func (r *record) message() iot.Message {
 // payload makes what a device reports: raw bytes for custom topics, else what the platform
 // makes of an Alink message.
 func (s *stream) payload(d *device, at stamp) []byte {
-	r := rand.New(rand.NewPCG(d.seed, uint64(at)))
 	switch {
 	case s.alink:
-		return propertyPost(d, at, values(d.product.model.Properties, r))
+		return propertyPost(d, at, s.made(d, at))
 	case s.event != nil:
-		return eventPost(d, at, s.event, values(s.event.Output, r))
+		return eventPost(d, at, s.event, s.made(d, at))
 	}
+	r := rand.New(rand.NewPCG(d.seed, uint64(at)))
 	return marshal(map[string]any{"slot": s.slot(d, at), "value": r.IntN(1000)})
 }
 
@@ -156,7 +156,7 @@ func replyBody(d *device, at stamp, messageID string, code int, message string, 
 	body := d.header(at)
 	delete(body, "deviceType")
 	body["requestId"], body["code"], body["message"], body["data"] = messageID, code, message, data
-	body["topic"], body["source"] = d.topic("/thing/downlink/reply/message"), "DEVICE"
+	body["topic"], body["source"] = d.topic(replyTopic), "DEVICE"
 	return string(marshal(body))
 }
 

@@ -34,6 +34,7 @@ type tslEvent struct {
 
 type tslService struct {
 	Identifier string      `json:"identifier"`
+	Name       string      `json:"name"`
 	CallType   string      `json:"callType"`
 	Output     []parameter `json:"outputData"`
 }

@@ -16,6 +16,7 @@ func (c *Cloud) relocate(d *device, to *instance) {
 		c.emitLifecycle(d, "delete")
 	}
 	c.change(d, func() { d.home = to })
+	d.here, d.earlier = c.at, d.here
 	delete(c.parked, d)
 	if to == d.origin {
 		d.returns++

@@ -91,6 +91,23 @@ type Quirks struct {
 	// after a rollback of all its devices. Default false: they go, unless other devices use them.
 	RollbackKeepsProduct bool
 
+	// History.
+
+	// SyncBack is how much of what was reported before data synchronisation was switched on is copied. Default 0: none, as the
+	// guide lets one wait for as many days as there will be history.
+	SyncBack time.Duration
+	// SyncPace is how much history of each device is copied in a second, until it has caught up. Default 1 hour; at
+	// 1 s and less it never catches up, at 0 nothing is copied.
+	SyncPace time.Duration
+	// SyncLag is how long after it was copied a row is shown. Default 10 s.
+	SyncLag time.Duration
+	// SyncHidesUnmoved lets the target answer that it does not have a device whose history is copied while that lives on the
+	// source. Default false: it shows what was copied, so that both can be compared before the move.
+	SyncHidesUnmoved bool
+	// HistoryMoves lets a device's history come along with every move, whatever is switched on, also back. Default false: a device's
+	// history is gone from where it moved away, and only what was copied before the move is where it lives now.
+	HistoryMoves bool
+
 	// Forwarding.
 
 	// KeepsGroupIDs lets a consumer group that comes along have the same ID at the target. Default
@@ -135,7 +152,8 @@ func DefaultQuirks() *Quirks {
 		NotReadyCode: codeSystemException,
 		OfflineCode:  521,
 		FullRate:     50,
-		NoticeTopic:  "/instance/migration", RollbackStatus: "ROLLBACK_EXECUTING",
+		SyncPace:     time.Hour, SyncLag: 10 * time.Second,
+		NoticeTopic: "/instance/migration", RollbackStatus: "ROLLBACK_EXECUTING",
 		MaxBacklog: 1_000_000, RedeliverAfter: time.Minute, ConsumerIdle: time.Minute,
 		RRpcPerAddress: 100,
 	}
@@ -157,6 +175,8 @@ func (q *Quirks) problem() string {
 		return "StatusLag and VisibilityLag must not be negative"
 	case q.FullRate < 1:
 		return "FullRate must be at least 1"
+	case q.SyncBack < 0 || q.SyncPace < 0 || q.SyncLag < 0:
+		return "SyncBack, SyncPace and SyncLag must not be negative"
 	case q.MaxBacklog < 1 || q.RedeliverAfter <= 0 || q.ConsumerIdle <= 0:
 		return "MaxBacklog, RedeliverAfter and ConsumerIdle must be more than 0"
 	}

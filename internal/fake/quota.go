@@ -13,13 +13,14 @@ func perSecond(api string) int {
 	case "GetDeviceStatus", "GetThingTopo", "InvokeThingService", "SetDeviceProperty":
 		return 500
 	case "QueryProductList", "QueryProduct", "QueryDevice", "QueryDeviceByStatus", "BatchGetDeviceState",
-		"QueryDeviceDetail", "QueryDeviceStatistics", "GetGatewayBySubDevice", "ListRuleActions", "QueryDeviceProp":
+		"QueryDeviceDetail", "QueryDeviceStatistics", "GetGatewayBySubDevice", "ListRuleActions", "QueryDeviceProp",
+		"QueryDevicePropertyData", "QueryDeviceEventData", "QueryDeviceServiceData":
 		return 50
 	case "RegisterDevice":
 		return 30
 	case "ListRule":
 		return 20
-	case "QueryThingModelPublished":
+	case "QueryThingModelPublished", "ListThingModelVersion", "QueryDevicePropertiesData":
 		return 10
 	case "BatchGrayMigrationDevice", "BatchQueryDeviceDetail", "ListDistributedDevice", "CreateConsumerGroup",
 		"QueryConsumerGroupList", "QueryConsumerGroupStatus", "CreateSubscribeRelation",

@@ -24,6 +24,8 @@ type product struct {
 	tsl      json.RawMessage
 	model    *model
 	streams  []*stream
+	past     past
+	copyings []copying // of its devices' history, oldest first
 	created  stamp
 	devices  []*device // in the order of creation
 	byName   map[string]*device
@@ -57,8 +59,9 @@ func New(f *fleet.Fleet, o Options) (*Cloud, error) {
 		noQuotas: o.Quotas == NoQuotas, noDevices: o.NoDevices,
 		products: map[string]*product{}, meters: map[string]*meter{},
 		recent: map[*device][]record{}, parked: map[*device][]parked{},
-		pending: map[string]*pending{},
+		pending: map[string]*pending{}, reported: map[*device][]reported{}, rowFault: o.History,
 	}
+	c.began = c.at
 	c.quirks.NoticeGroups = slices.Clone(o.Quirks.NoticeGroups)
 	if err := c.seed(f); err != nil {
 		return nil, err
@@ -139,6 +142,7 @@ func (c *Cloud) seedProduct(f *fleet.Product) error {
 		created: c.at - int64(24*time.Hour), byName: map[string]*device{},
 	}
 	p.streams = firmware(p, f.Forwarding, &c.quirks)
+	p.past = pastOf(p, f.History, c.quirks.RareEvery)
 	c.products[p.key] = p
 	return c.seedForwarding(in.add(p), f.Forwarding)
 }
@@ -220,6 +224,7 @@ func (d *device) seedStay(now stamp) {
 	}
 	d.stay = stay{from: from, to: to, in: d.home}
 	d.lastOnline = from
+	d.reportedUntil = min(to-1, now)
 	if d.powered {
 		d.home.views[d.product.key].reporting++
 	}

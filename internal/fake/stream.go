@@ -17,6 +17,7 @@ type stream struct {
 	every  int64
 	event  *tslEvent // for an event of the thing model
 	alink  bool      // for the properties of the thing model
+	seed   uint64    // of what it reports, besides the device's
 }
 
 // maxStreams is how many topics one device uses at most.
@@ -25,6 +26,7 @@ const maxStreams = 100
 const (
 	customTopic   = "/user/update"
 	propertyTopic = "/thing/event/property/post"
+	replyTopic    = "/thing/downlink/reply/message"
 )
 
 func eventTopic(identifier string) string { return "/thing/event/" + identifier + "/post" }

@@ -227,10 +227,13 @@ func (c *Cloud) dataSync(t *task, on bool) error {
 	if t.state == TaskCreated || t.state == TaskRolledBack {
 		return t.deny("DataSync", WrongState)
 	}
-	if on && !t.dataSync {
+	if on == t.dataSync {
+		return nil
+	}
+	if t.dataSync = on; on {
 		t.syncedFrom = c.at
 	}
-	t.dataSync = on
+	c.switchSync(t, on)
 	return nil
 }
 
@@ -304,6 +307,7 @@ func (c *Cloud) endRollback(t *task) {
 		return
 	}
 	t.state, t.ended, t.dataSync = TaskRolledBack, c.at, false
+	t.forgetSync()
 	v := t.target.views[t.product.key]
 	native := slices.ContainsFunc(t.product.devices, func(d *device) bool { return d.home == t.target })
 	if v != nil && !native && !c.quirks.RollbackKeepsProduct {

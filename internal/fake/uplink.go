@@ -154,9 +154,10 @@ func (c *Cloud) hearReply(u *uplink, async bool) error {
 	case !ok:
 		return u.refuse(iot.Invalid, "not an answer with id and code")
 	case c.resolve(u.dev, r.id, answer{r.code, r.data}):
+		c.answered(u.dev, r.id, r.data)
 	case async:
 		body := replyBody(u.dev, c.at, r.id, r.code, r.message, r.data)
-		c.forward(u.dev, record{text: &text{u.dev.topic("/thing/downlink/reply/message"), body}})
+		c.forward(u.dev, record{text: &text{u.dev.topic(replyTopic), body}})
 	}
 	return nil
 }

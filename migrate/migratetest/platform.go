@@ -66,6 +66,8 @@ var platformCases = []platformCase{
 	{"rules", platformRules},
 	{"groups", platformGroups},
 	{"thing model", platformModel},
+	{"model versions", platformVersions},
+	{"history", platformHistory},
 	{"wrong instance", platformWrongInstance},
 	{"move", platformMove},
 	{"move refused", platformMoveRefused},

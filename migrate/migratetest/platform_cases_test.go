@@ -37,7 +37,7 @@ func badConnection(b *platformBench, f flaw) Connection {
 // stand lets the adapter stand for all parts of an instance.
 func (a *badAdapter) stand(i *iot.Instance) {
 	i.Registry, i.StateReader, i.TopologyReader, i.ForwardingReader, i.ModelReader = a, a, a, a, a
-	i.Commander, i.Registrar, i.Subscriber = a, a, a
+	i.Commander, i.Registrar, i.Subscriber, i.HistoryReader, i.ModelVersionReader = a, a, a, a, a
 }
 
 // cut leaves out what is behind the first page, or turns a list round.
@@ -116,6 +116,47 @@ func (a *badAdapter) ThingModel(ctx context.Context, product string) (json.RawMe
 		return json.RawMessage(`{}`), nil
 	}
 	return m, err
+}
+
+func (a *badAdapter) ModelVersions(ctx context.Context, product string) ([]iot.ModelVersion, error) {
+	list, err := a.Instance.ModelVersions(ctx, product)
+	if a.flaw == "a product without a model is none" && err == nil && len(list) == 0 {
+		return nil, &iot.Error{Kind: iot.NotFound}
+	}
+	return list, err
+}
+
+func (a *badAdapter) PropertyHistory(ctx context.Context, id iot.DeviceID, identifiers []string, from, to time.Time) (iot.HistoryPage, error) {
+	switch a.flaw {
+	case "cuts long lists of properties":
+		identifiers = identifiers[:min(len(identifiers), iot.MaxHistoryProperties)]
+	case "takes in the end":
+		to = to.Add(time.Millisecond)
+	}
+	page, err := a.Instance.PropertyHistory(ctx, id, identifiers, from, to)
+	switch a.flaw {
+	case "newest first":
+		slices.Reverse(page.Rows)
+	case "first page of history":
+		page.Next = time.Time{}
+	case "asks twice":
+		return a.Instance.PropertyHistory(ctx, id, identifiers, from, to)
+	case "no device has no history":
+		if errors.Is(err, iot.NotFound) {
+			err = nil
+		}
+	}
+	return page, err
+}
+
+func (a *badAdapter) ServiceHistory(ctx context.Context, id iot.DeviceID, identifier string, from, to time.Time) (iot.HistoryPage, error) {
+	page, err := a.Instance.ServiceHistory(ctx, id, identifier, from, to)
+	if a.flaw == "loses inputs" {
+		for i := range page.Rows {
+			page.Rows[i].Input = nil
+		}
+	}
+	return page, err
 }
 
 func (a *badAdapter) Move(ctx context.Context, product string, names []string) ([]iot.MoveResult, error) {
@@ -211,21 +252,31 @@ func TestPlatformCases(t *testing.T) {
 		"no group is an empty one": "groups",
 		"no model is an empty one": "thing model",
 		"reads the source":         "wrong instance",
-		"moves nothing":            "move",
-		"believes in success":      "move refused",
-		"moves what fits":          "move limits",
-		"lost is transient":        "lost answers",
-		"fills in results":         "dropped names",
-		"loses secrets":            "register",
-		"subscribes once":          "subscribe",
-		"no message IDs":           "publish",
-		"speaks text":              "call",
-		"answers at once":          "services",
-		"never settles":            "receive",
-		"settles at once":          "redelivery",
-		"ignores done contexts":    "done context",
-		"retries":                  "error kinds",
-		"one at a time":            "concurrent",
+
+		"a product without a model is none": "model versions",
+		"cuts long lists of properties":     "history",
+		"takes in the end":                  "history",
+		"newest first":                      "history",
+		"first page of history":             "history",
+		"asks twice":                        "history",
+		"no device has no history":          "history",
+		"loses inputs":                      "history",
+
+		"moves nothing":         "move",
+		"believes in success":   "move refused",
+		"moves what fits":       "move limits",
+		"lost is transient":     "lost answers",
+		"fills in results":      "dropped names",
+		"loses secrets":         "register",
+		"subscribes once":       "subscribe",
+		"no message IDs":        "publish",
+		"speaks text":           "call",
+		"answers at once":       "services",
+		"never settles":         "receive",
+		"settles at once":       "redelivery",
+		"ignores done contexts": "done context",
+		"retries":               "error kinds",
+		"one at a time":         "concurrent",
 	}
 	run := func(t *testing.T, c platformCase, f flaw) error {
 		b, err := newPlatformBench()

@@ -54,6 +54,17 @@ func everyCall(ctx context.Context, b *platformBench) []namedCall {
 		{"Groups", func() error { return drop(collect("", at.Groups(ctx))) }},
 		{"GroupStatus", func() error { return drop(at.GroupStatus(ctx, "DEFAULT_GROUP")) }},
 		{"ThingModel", func() error { return drop(at.ThingModel(ctx, ThingModelProduct)) }},
+		{"ModelVersions", func() error { return drop(at.ModelVersions(ctx, ThingModelProduct)) }},
+		{"ThingModelVersion", func() error { return drop(at.ThingModelVersion(ctx, ThingModelProduct, "v1.0.0")) }},
+		{"PropertyHistory", func() error {
+			return drop(at.PropertyHistory(ctx, battery(), []string{"Charge"}, worldStart(), b.clock.Now().Add(time.Hour)))
+		}},
+		{"EventHistory", func() error {
+			return drop(at.EventHistory(ctx, battery(), "Hot", worldStart(), b.clock.Now().Add(time.Hour)))
+		}},
+		{"ServiceHistory", func() error {
+			return drop(at.ServiceHistory(ctx, battery(), "Check", worldStart(), b.clock.Now().Add(time.Hour)))
+		}},
 		{"Publish", func() error { return drop(at.Publish(ctx, "/"+id.String()+"/user/get", []byte("x"))) }},
 		{"Call", func() error { return drop(at.Call(ctx, id, []byte("x"), time.Second)) }},
 		{"Invoke", func() error { return drop(at.Invoke(ctx, id, "Check", json.RawMessage(`{}`))) }},

@@ -111,7 +111,7 @@ func (c *Caller) do(ctx context.Context, call Call, out any) (requestID string, 
 	if e != nil {
 		return "", e
 	}
-	x := send(ctx, c.config.Transport, request, call.Timeout)
+	x := c.send(ctx, request, call.Timeout)
 	if x.err != nil {
 		return "", unanswered(ctx, call, x)
 	}

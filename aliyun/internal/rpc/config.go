@@ -29,8 +29,10 @@ type Config struct {
 	// RootCAs verify the endpoint's certificate; nil is the system's set. They must be nil if Transport is given.
 	RootCAs *x509.CertPool
 	// Transport carries the requests. It must be safe for concurrent use, must obey the request's context while a body is
-	// read as well, and must not repeat a request. Nil is a transport of the Caller's own: TLS 1.2 or later, certificates
-	// verified, proxies from the environment, connections kept.
+	// read as well, and must not repeat a request. Nil is a transport of the Caller's own: HTTP/1.1, TLS 1.2 or later,
+	// certificates verified, proxies from the environment, connections kept. Of any other transport, a request counts as
+	// sent unless [net/http/httptrace] is told that a connection is looked for and not that there is one: HTTP/2 tells
+	// what was written too late to trust more.
 	Transport http.RoundTripper
 	// Timeout bounds a call whose [Call.Timeout] is zero. Zero is [DefaultTimeout].
 	Timeout time.Duration

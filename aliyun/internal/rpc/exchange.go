@@ -28,8 +28,8 @@ type exchange struct {
 	timedOut bool // the call's own time-out ended it
 
 	// What the transport tells of a request. It may do so after it has returned, for it writes in a goroutine of its own.
-	tells               bool // it is known to tell
-	connecting, written atomic.Bool
+	ours                           bool // the transport is one of newTransport
+	connecting, connected, written atomic.Bool
 }
 
 var (
@@ -38,12 +38,11 @@ var (
 )
 
 // send sends a request once and reads its answer.
-func send(ctx context.Context, transport http.RoundTripper, r *http.Request, timeout time.Duration) *exchange {
+func (c *Caller) send(ctx context.Context, r *http.Request, timeout time.Duration) *exchange {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	x := &exchange{}
-	_, x.tells = transport.(*http.Transport)
-	answer, err := transport.RoundTrip(r.WithContext(x.traced(ctx)))
+	x := &exchange{ours: c.own != nil}
+	answer, err := c.config.Transport.RoundTrip(r.WithContext(x.traced(ctx)))
 	switch {
 	case err != nil:
 		x.err = err
@@ -60,14 +59,19 @@ func send(ctx context.Context, transport http.RoundTripper, r *http.Request, tim
 func (x *exchange) traced(ctx context.Context) context.Context {
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GetConn:      func(string) { x.connecting.Store(true) },
+		GotConn:      func(httptrace.GotConnInfo) { x.connected.Store(true) },
 		WroteHeaders: func() { x.written.Store(true) },
 	})
 }
 
-// unsent reports whether the platform cannot have seen the request. net/http tells that a header was written before it flushes
-// it, so what it did not tell did not happen. A transport that does not even tell that it looks for a connection may have sent it.
+// unsent reports whether the platform cannot have seen the request. Over HTTP/1.1, net/http tells that a header was written
+// before it flushes it, so what it did not tell did not happen. Over HTTP/2 it tells later, in another goroutine: the transport
+// of a user has sent nothing for sure only as long as it looks for a connection and has none.
 func (x *exchange) unsent() bool {
-	return !x.written.Load() && (x.tells || x.connecting.Load())
+	if x.ours {
+		return !x.written.Load()
+	}
+	return x.connecting.Load() && !x.connected.Load()
 }
 
 func readBody(answer *http.Response) ([]byte, error) {

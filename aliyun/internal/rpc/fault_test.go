@@ -151,9 +151,6 @@ func TestRequestsThatAreNotSent(t *testing.T) {
 	}{
 		"nobody listens": {rpc.Config{Endpoint: refusing}, "connection refused"},
 		"no such host":   {rpc.Config{Endpoint: "http://iot.example", Transport: dialing(t, func(context.Context) (net.Conn, error) { return nil, noHost })}, "no such host"},
-		"no proxy": {rpc.Config{Endpoint: "http://iot.example", Transport: &http.Transport{
-			Proxy: func(*http.Request) (*url.URL, error) { return nil, errors.New("Real") },
-		}}, "not sent"},
 		"a dialer's own": {rpc.Config{Endpoint: "http://iot.example", Transport: dialing(t, func(context.Context) (net.Conn, error) { return nil, errors.New("Real") })}, "not sent"},
 		"never connected": {rpc.Config{
 			Endpoint: "http://iot.example", Timeout: 20 * time.Millisecond,
@@ -256,6 +253,9 @@ func TestTransportsOfOthers(t *testing.T) {
 		"a server's certificate, later": func(*http.Request) (*http.Response, error) {
 			return nil, &tls.CertificateVerificationError{Err: errors.Join(boom)}
 		},
+		"an error before it looks for a connection": (&http.Transport{
+			Proxy: func(*http.Request) (*url.URL, error) { return nil, boom },
+		}).RoundTrip,
 		"lost after the effect": func(r *http.Request) (*http.Response, error) {
 			got, err := answering(200, fine)(r)
 			if err == nil {

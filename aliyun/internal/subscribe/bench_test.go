@@ -68,7 +68,11 @@ func newBench(t *testing.T, devices int) *bench {
 	return b
 }
 
+// close checks that clients have left nothing open.
 func (b *bench) close() {
+	if open := b.network.open.Load(); open != 0 {
+		b.Errorf("%d connections were not closed", open)
+	}
 	if err := b.server.Close(); err != nil {
 		b.Error(err)
 	}
@@ -129,6 +133,18 @@ func (b *bench) total() int { return b.show("", audit).Backlog }
 
 // status is what the platform shows of the group at an instance.
 func (b *bench) status(instance string) iot.GroupStatus { return b.show(instance, group) }
+
+// awaitDrained waits for a moment at which nothing waits at the source: there is always a report that has just come.
+func (b *bench) awaitDrained() {
+	b.Helper()
+	for range 100 {
+		if b.status("").Backlog == 0 {
+			return
+		}
+		wait(50 * time.Millisecond)
+	}
+	b.Errorf("backlog %d", b.status("").Backlog)
+}
 
 func (b *bench) show(instance, id string) iot.GroupStatus {
 	b.Helper()
@@ -207,7 +223,10 @@ func (r *run) stop() error {
 	return err
 }
 
-// wait lets time pass in the bubble.
+// pass lets time pass in the bubble.
+func pass(d time.Duration) { time.Sleep(d) }
+
+// wait lets time pass in the bubble, and then all goroutines do what is due. One goroutine at a time may wait.
 func wait(d time.Duration) {
 	time.Sleep(d)
 	synctest.Wait()

@@ -2,8 +2,11 @@ package subscribe
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
 
 	"github.com/Azure/go-amqp"
 
@@ -15,8 +18,8 @@ const op = "AMQP subscription"
 
 var (
 	errSlow   = errors.New("no answer within " + connectWithin.String())
-	errLost   = errors.New("the connection was lost")
 	errClosed = errors.New("the client is closed")
+	errBroken = errors.New("the connection failed or was refused")
 )
 
 // fault classifies what ended a step on the way to a group, or a connection to it. It wraps once.
@@ -28,7 +31,46 @@ func (c *Client) fault(ctx context.Context, group, step string, err error) error
 	if c.config.Instance != "" {
 		where = "group " + group + " of " + c.config.Instance + ": "
 	}
-	return &iot.Error{Kind: kindOf(err), Op: op, Message: where + step, Err: err}
+	return &iot.Error{Kind: kindOf(err), Op: op, Message: where + step, Err: told(err)}
+}
+
+// told returns an error without the words of the server, but for the name of its condition: whatever else it writes may
+// repeat the user name, which can hold a token.
+func told(err error) error {
+	if remote, ok := errors.AsType[*amqp.Error](err); ok {
+		return fmt.Errorf("the platform answered with condition %s", identifier(string(remote.Condition)))
+	}
+	if own(err) {
+		return err
+	}
+	return errBroken
+}
+
+// own reports whether an error was made on this side: by this package, the context, or the network.
+func own(err error) bool {
+	if iot.KindOf(err) != iot.Unclassified {
+		return true
+	}
+	if _, ok := errors.AsType[net.Error](err); ok {
+		return true
+	}
+	for _, known := range []error{errSlow, errClosed, io.EOF, io.ErrUnexpectedEOF, io.ErrClosedPipe, net.ErrClosed} {
+		if errors.Is(err, known) {
+			return true
+		}
+	}
+	return false
+}
+
+// identifier returns a name of the server's if it is one: it is printed.
+func identifier(s string) string {
+	other := func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("._-:", r))
+	}
+	if s == "" || len(s) > 64 || strings.ContainsFunc(s, other) {
+		return "unknown"
+	}
+	return s
 }
 
 // kindOf returns the kind of what a connection ended with. What nothing is known of may work later.
@@ -38,9 +80,6 @@ func kindOf(err error) iot.Kind {
 	}
 	if errors.Is(err, errClosed) {
 		return iot.Invalid
-	}
-	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		return iot.Denied
 	}
 	remote, ok := errors.AsType[*amqp.Error](err)
 	if !ok {

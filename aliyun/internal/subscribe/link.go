@@ -3,6 +3,7 @@ package subscribe
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
 	"sync"
@@ -23,7 +24,7 @@ const (
 
 // A link is one live connection with its receiver: the platform allows one on each.
 type link struct {
-	raw      net.Conn
+	raw      net.Conn // under TLS and AMQP
 	conn     *amqp.Conn
 	receiver *amqp.Receiver
 	open     sync.WaitGroup // the deliveries that are not settled
@@ -41,20 +42,20 @@ func (c *Client) connect(ctx context.Context, group string) (*link, error) {
 		return nil, c.fault(ctx, group, "get a credential", err)
 	}
 	host, address := c.config.address()
-	raw, err := c.dial(ctx, host, address)
+	raw, secure, err := c.dial(ctx, host, address)
 	if err != nil {
 		return nil, c.fault(ctx, group, "connect to "+address, err)
 	}
-	conn, err := c.login(ctx, raw, host, l)
+	conn, err := c.login(ctx, secure, host, l)
 	if err != nil {
 		return nil, c.fault(ctx, group, "log in at "+address, err)
 	}
-	receiver, err := attach(ctx, conn, c.config.Credit)
-	if err != nil {
-		_ = conn.Close() // err says more
+	made := &link{raw: raw, conn: conn}
+	if err := made.attach(ctx, c.config.Credit); err != nil {
+		defer made.close()
 		return nil, c.fault(ctx, group, "attach at "+address, err)
 	}
-	return &link{raw: raw, conn: conn, receiver: receiver}, nil
+	return made, nil
 }
 
 // sign asks for the credential of now, and makes a login of it.
@@ -71,22 +72,24 @@ func (c *Client) sign(ctx context.Context, group string) (login, error) {
 }
 
 // dial connects, and verifies the server for the host's name unless plain text is allowed and wanted.
-func (c *Client) dial(ctx context.Context, host, address string) (net.Conn, error) {
-	raw, err := c.config.Dial(ctx, "tcp", address)
+func (c *Client) dial(ctx context.Context, host, address string) (raw, secure net.Conn, err error) {
+	raw, err = c.config.Dial(ctx, "tcp", address)
 	if err != nil || !c.config.encrypted() {
-		return raw, err
+		return raw, raw, err
 	}
 	conn := tls.Client(raw, &tls.Config{ServerName: host, RootCAs: c.config.RootCAs, MinVersion: tls.VersionTLS12})
-	if err := conn.HandshakeContext(ctx); err != nil {
+	if err = conn.HandshakeContext(ctx); err != nil {
 		_ = raw.Close() // the handshake's error says more
-		return nil, err
+		if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+			err = fmt.Errorf("%w: the server did not prove to be the endpoint: check RootCAs and the endpoint's name: %w", iot.Denied, err)
+		}
 	}
-	return conn, nil
+	return raw, conn, err
 }
 
-// login opens an AMQP connection. It closes raw if it fails.
-func (c *Client) login(ctx context.Context, raw net.Conn, host string, l login) (*amqp.Conn, error) {
-	said := &witness{Conn: raw}
+// login opens an AMQP connection on another one, which it closes if it fails.
+func (c *Client) login(ctx context.Context, on net.Conn, host string, l login) (*amqp.Conn, error) {
+	said := &witness{Conn: on}
 	conn, err := amqp.NewConn(ctx, said, &amqp.ConnOptions{
 		HostName:     host,
 		IdleTimeout:  2 * c.config.Idle, // go-amqp announces the half
@@ -95,27 +98,19 @@ func (c *Client) login(ctx context.Context, raw net.Conn, host string, l login) 
 		SASLType:     amqp.SASLTypePlain(l.user, l.password),
 	})
 	if err != nil && refused(said.heard) {
-		err = fmt.Errorf("%w: check the access key, its permission to subscribe, the group's ID and this machine's clock: %w", iot.Denied, err)
+		err = fmt.Errorf("%w: check the access key, its permission to subscribe, the group's ID and this machine's clock", iot.Denied)
 	}
 	return conn, err
 }
 
-func attach(ctx context.Context, conn *amqp.Conn, credit int) (*amqp.Receiver, error) {
-	session, err := conn.NewSession(ctx, nil)
+// attach opens the link's one receiver. What it has opened when it fails ends with the connection.
+func (l *link) attach(ctx context.Context, credit int) error {
+	session, err := l.conn.NewSession(ctx, nil)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return session.NewReceiver(ctx, sourceAddress, &amqp.ReceiverOptions{Credit: int32(credit)})
-}
-
-// next waits for a message. Those that came before the connection was lost are not returned: nobody could settle them, and
-// they come again.
-func (l *link) next(ctx context.Context) (*amqp.Message, error) {
-	m, err := l.receiver.Receive(ctx, nil)
-	if err == nil && !l.alive() {
-		err = errLost
-	}
-	return m, err
+	l.receiver, err = session.NewReceiver(ctx, sourceAddress, &amqp.ReceiverOptions{Credit: int32(credit)})
+	return err
 }
 
 // alive reports whether the connection has not been lost, as far as is known.

@@ -16,6 +16,7 @@ type network struct {
 	closed chan struct{}
 	once   sync.Once
 	dials  atomic.Int64
+	open   atomic.Int64 // client's ends that were not closed
 
 	mu    sync.Mutex
 	fault func(dial int, c net.Conn) (net.Conn, error) // what becomes of the client's end; nil for no faults
@@ -31,12 +32,29 @@ func (n *network) Dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	}
 	select {
 	case n.conns <- server:
-		return end, nil
+		return n.count(end), nil
 	case <-n.closed:
 		return nil, errors.New("connection refused")
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
+}
+
+// count counts a client's end as open until it is closed.
+func (n *network) count(c net.Conn) net.Conn {
+	n.open.Add(1)
+	return &counted{Conn: c, network: n}
+}
+
+type counted struct {
+	net.Conn
+	network *network
+	once    sync.Once
+}
+
+func (c *counted) Close() error {
+	c.once.Do(func() { c.network.open.Add(-1) })
+	return c.Conn.Close()
 }
 
 func (n *network) spoil(c net.Conn) (net.Conn, error) {

@@ -260,6 +260,7 @@ func TestCloseEndsReceive(t *testing.T) {
 		if took := time.Since(began); took != time.Minute || iot.KindOf(err) != iot.Invalid {
 			t.Errorf("after %v: %v", took, err)
 		}
+		synctest.Wait() // until Close has returned
 	})
 }
 

@@ -63,6 +63,7 @@ func TestHandlersRunAtOnce(t *testing.T) {
 		if clients := b.status("").Clients; clients != 3 || r.Stats()[0].Connections != 3 {
 			t.Errorf("%d connections", clients)
 		}
+		b.awaitDrained()
 		if err := r.stop(); err != nil {
 			t.Error(err)
 		}
@@ -171,6 +172,35 @@ func TestEndWaitsForHandlers(t *testing.T) {
 		}
 		if got, want := b.status("").Backlog, b.total()-1; got != want {
 			t.Errorf("backlog %d, want %d: all but the message that was handled", got, want)
+		}
+	})
+}
+
+// TestEndWaitsForOtherConnections checks that a delivery is settled at the end too, if another connection's goroutine handles
+// the message: credit for one message each lets it come again on the other connection.
+func TestEndWaitsForOtherConnections(t *testing.T) {
+	bubble(t, 1, func(t *testing.T, b *bench) {
+		wait(61 * time.Second)
+		if err := b.cloud.PowerOff(iot.DeviceID{ProductKey: "a1Source001", DeviceName: "d-00000"}); err != nil {
+			t.Fatal(err)
+		}
+		c := b.client("", func(c *subscribe.Config) { c.Credit = 1 })
+		defer c.Close()
+		r := start(t, subscribe.StreamConfig{Connections: 2, Handlers: 2}, func(ctx context.Context, _ iot.Message) error {
+			<-ctx.Done()
+			time.Sleep(time.Second)
+			return nil
+		}, subscribe.Group{Client: c, ID: group})
+		wait(2 * time.Minute)
+		if duplicates := r.Stats()[0].Duplicates; duplicates == 0 {
+			t.Error("nothing came again")
+		}
+		if err := r.stop(); err != nil {
+			t.Error(err)
+		}
+		stats := r.Stats()[0]
+		if got, want := b.status("").Backlog, b.total()-int(stats.Handled); got != want || stats.Handled == 0 {
+			t.Errorf("backlog %d, want %d: all but what was handled", got, want)
 		}
 	})
 }

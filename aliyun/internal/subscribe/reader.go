@@ -100,7 +100,7 @@ func (r *reader) share(ctx context.Context, l *link, w *work) error {
 // pump takes messages from a link and handles them, until the link or the context ends.
 func (r *reader) pump(ctx context.Context, l *link, w *work) error {
 	for ctx.Err() == nil {
-		m, err := l.next(ctx)
+		m, err := l.receiver.Receive(ctx, nil)
 		if err != nil {
 			return err
 		}
@@ -128,7 +128,7 @@ func (r *reader) handle(ctx context.Context, l *link, m iot.Message, w *work) bo
 	case <-ctx.Done():
 		return false
 	}
-	if ctx.Err() != nil || !l.alive() {
+	if !l.alive() {
 		return false
 	}
 	handled := w.handle(ctx, m) == nil

@@ -101,7 +101,6 @@ func TestTLS(t *testing.T) {
 			c := b.client("", func(c *subscribe.Config) {
 				c.Endpoint, c.PlainText, c.Dial, c.RootCAs = "amqps://broker", false, dial, roots
 			})
-			defer c.Close()
 			_, err := c.Receive(t.Context(), group, 1)
 			if iot.KindOf(err) != test.want || (err == nil) != (test.want == iot.Unclassified) {
 				t.Errorf("got %v, want %v", err, test.want)
@@ -109,6 +108,7 @@ func TestTLS(t *testing.T) {
 			if clients := b.status("").Clients; (clients == 1) != (err == nil) {
 				t.Errorf("the platform has %d clients, and the error is %v", clients, err)
 			}
+			c.Close()
 		})
 	}
 }
@@ -130,6 +130,10 @@ func (b *bench) listen(config *tls.Config) func(ctx context.Context, network, ad
 		if address != "broker:5671" {
 			b.Errorf("dials %s", address)
 		}
-		return new(net.Dialer).DialContext(ctx, network, listener.Addr().String())
+		c, err := new(net.Dialer).DialContext(ctx, network, listener.Addr().String())
+		if err != nil {
+			return nil, err
+		}
+		return b.network.count(c), nil
 	}
 }

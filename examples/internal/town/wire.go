@@ -2,6 +2,7 @@ package town
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/iotferry/iotferry/aliyun"
@@ -40,7 +41,7 @@ func connect(ctx context.Context, cloud *migratetest.Cloud, clock iot.Clock, how
 			Credentials: aliyun.Static(sockets.AccessKeyID, sockets.AccessKeySecret),
 			Endpoints: aliyun.Endpoints{
 				OpenAPI: sockets.OpenAPITLS, SourceAMQP: sockets.AMQPTLS, TargetAMQP: sockets.AMQPTLS,
-				SourceMQTT: sockets.MQTTTLS, TargetMQTT: sockets.MQTTTargetTLS,
+				SourceMQTT: sockets.MQTTTLS,
 			},
 			RootCAs: sockets.RootCAs, Pacer: pacer,
 		})
@@ -50,22 +51,22 @@ func connect(ctx context.Context, cloud *migratetest.Cloud, clock iot.Clock, how
 		w.canaries, err = release(ctx, cloud, w.client)
 	}
 	if err != nil {
-		w.close()
-		return nil, err
+		return nil, errors.Join(err, w.close())
 	}
 	return w, nil
 }
 
-// close ends everything that connect started, whatever of it there is.
+// close ends everything that connect started, whatever of it there is. Its error says what did not work until then, too.
 func (w *wire) close() error {
+	var errs []error
 	if w.canaries != nil {
-		w.canaries.close()
+		errs = append(errs, w.canaries.close())
 	}
 	if w.server != nil {
 		w.server.close()
 	}
 	if w.client != nil {
-		w.client.Close()
+		errs = append(errs, w.client.Close())
 	}
-	return w.sockets.Close()
+	return errors.Join(append(errs, w.sockets.Close())...)
 }

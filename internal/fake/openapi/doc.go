@@ -7,9 +7,10 @@
 //
 // These are the APIs of package fake, all of them:
 //
-//   - products: QueryProductList, QueryProduct, QueryThingModelPublished;
+//   - products: QueryProductList, QueryProduct, QueryThingModelPublished, ListThingModelVersion;
 //   - devices: QueryDevice, QueryDeviceByStatus, BatchGetDeviceState, BatchQueryDeviceDetail, QueryDeviceDetail,
 //     GetDeviceStatus, QueryDeviceStatistics, RegisterDevice, QueryDeviceProp, ListDistributedDevice;
+//   - history: QueryDevicePropertyData, QueryDevicePropertiesData, QueryDeviceEventData, QueryDeviceServiceData;
 //   - topology: GetThingTopo, GetGatewayBySubDevice;
 //   - commands: Pub, RRpc, InvokeThingService, SetDeviceProperty;
 //   - forwarding: ListRule, ListRuleActions, CreateConsumerGroup, QueryConsumerGroupList,
@@ -17,7 +18,7 @@
 //   - moving: BatchGrayMigrationDevice.
 //
 // Every other action is answered with InvalidAction.NotFound: among them QueryDeviceInfo, QueryDeviceBySQL,
-// DeleteDevice, DisableThing and EnableThing, changes of the topology, BatchPub, PubBroadcast, history, the shadow,
+// DeleteDevice, DisableThing and EnableThing, changes of the topology, BatchPub, PubBroadcast, the shadow,
 // device groups, GetRule, parsers, and device distribution as an act.
 //
 // IotInstanceId chooses the instance: none for the legacy public one, the ID for each other. An ID that is

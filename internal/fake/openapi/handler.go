@@ -153,6 +153,12 @@ func actions() map[string]action {
 		"QueryProductList":         api(productListRequest, (*cloud).QueryProductList, productListAnswer),
 		"QueryProduct":             api(productRequest, (*cloud).QueryProduct, productAnswer),
 		"QueryThingModelPublished": api(modelRequest, (*cloud).QueryThingModelPublished, modelAnswer),
+		"ListThingModelVersion":    api(modelVersionsRequest, (*cloud).ListThingModelVersion, modelVersionsAnswer),
+
+		"QueryDevicePropertyData":   api(historyRequest, (*cloud).QueryDevicePropertyData, propertyHistoryAnswer),
+		"QueryDevicePropertiesData": api(propertiesRequest, (*cloud).QueryDevicePropertiesData, propertiesAnswer),
+		"QueryDeviceEventData":      api(historyRequest, (*cloud).QueryDeviceEventData, eventHistoryAnswer),
+		"QueryDeviceServiceData":    api(historyRequest, (*cloud).QueryDeviceServiceData, serviceHistoryAnswer),
 
 		"QueryDevice":            api(deviceListRequest, (*cloud).QueryDevice, deviceListAnswer),
 		"QueryDeviceByStatus":    api(byStatusRequest, (*cloud).QueryDeviceByStatus, byStatusAnswer),

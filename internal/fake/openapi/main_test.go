@@ -35,8 +35,9 @@ var start = time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC)
 
 const model = `{
 	"properties": [{"identifier": "Setpoint", "dataType": {"type": "float", "specs": {"min": "5", "max": "30"}}}],
+	"events": [{"identifier": "Alarm", "name": "Too hot", "type": "alert", "outputData": [{"identifier": "Degrees", "dataType": {"type": "int"}}]}],
 	"services": [
-		{"identifier": "Ping", "callType": "sync", "outputData": [{"identifier": "ok", "dataType": {"type": "bool"}}]},
+		{"identifier": "Ping", "name": "Ping it", "callType": "sync", "outputData": [{"identifier": "ok", "dataType": {"type": "bool"}}]},
 		{"identifier": "Reboot", "callType": "async"}
 	]
 }`

@@ -38,11 +38,23 @@ func productAnswer(a fake.ProductInfo) members {
 }
 
 func modelRequest(p *params) fake.QueryThingModelPublishedRequest {
-	p.lacks("ModelVersion", "FunctionBlockId", "ResourceGroupId")
-	return fake.QueryThingModelPublishedRequest{IotInstanceId: p.text("IotInstanceId"), ProductKey: p.required("ProductKey")}
+	p.lacks("FunctionBlockId", "ResourceGroupId")
+	return fake.QueryThingModelPublishedRequest{
+		IotInstanceId: p.text("IotInstanceId"), ProductKey: p.required("ProductKey"), ModelVersion: p.text("ModelVersion"),
+	}
 }
 
 // modelAnswer puts the model into a text, as the platform does.
 func modelAnswer(a fake.QueryThingModelPublishedResponse) members {
 	return members{"Data": members{"ThingModelJson": string(a.ThingModelJson)}}
+}
+
+func modelVersionsRequest(p *params) fake.ListThingModelVersionRequest {
+	return fake.ListThingModelVersionRequest{IotInstanceId: p.text("IotInstanceId"), ProductKey: p.required("ProductKey")}
+}
+
+func modelVersionsAnswer(a fake.ListThingModelVersionResponse) members {
+	return members{"Data": members{"ModelVersions": rows(a.ModelVersions, func(v fake.ModelVersion) members {
+		return members{"ModelVersion": v.ModelVersion, "Description": v.Description, "GmtCreate": millis(v.GmtCreate)}
+	})}}
 }
