@@ -18,6 +18,13 @@ func options(c *migratetest.Cloud) scenario.Options {
 	return scenario.Options{
 		FirstGray: 4,
 		Sink:      c.Sink(),
+		// Comparing history only reads, and much: package scenario tests it, while here campaigns are run a thousand times.
+		Wrap: func(v migrate.Verifier) migrate.Verifier {
+			if v.Name() == "synchronised" {
+				return nil
+			}
+			return v
+		},
 		Services: func(string, json.RawMessage) ([]verify.Invocation, error) {
 			return []verify.Invocation{{Service: "Check", Args: json.RawMessage("{}")}}, nil
 		},
