@@ -61,7 +61,7 @@ func scanDeviceSet(data string) (DeviceSet, bool) {
 				return nil, false
 			}
 		}
-		key, list, ok := cutString(rest)
+		key, list, _ := cutString(rest) // no list follows where there is no text
 		if rest, ok = strings.CutPrefix(list, ":["); !ok || iot.CheckProductKey(key) != nil {
 			return nil, false
 		}
