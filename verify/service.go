@@ -92,6 +92,10 @@ func (v *service) lookAt(ctx context.Context, s *migrate.Subject, devices []migr
 	one := func(d migrate.SubjectDevice) called { return v.call(ctx, s, d, chosen[d.ID.ProductKey]) }
 	calls := make([]called, 0, len(devices))
 	var waiting []migrate.SubjectDevice // those with a reply to come
+	// A sink may have to subscribe when it is first asked, which has to be done before an answer is sent.
+	if _, err := v.replies(ctx, devices); err != nil && (!yield(migrate.Finding{}, err) || hopeless(ctx, err)) {
+		return false
+	}
 	for got := range inOrder(v.Concurrency, devices, one) {
 		if got.err != nil && (!yield(migrate.Finding{}, got.err) || hopeless(ctx, got.err)) {
 			return false
@@ -223,7 +227,7 @@ func (v *service) invoke(ctx context.Context, s *migrate.Subject, d migrate.Subj
 }
 
 func (v *service) replies(ctx context.Context, waiting []migrate.SubjectDevice) (map[iot.DeviceID][]iot.Message, error) {
-	if len(waiting) == 0 {
+	if len(waiting) == 0 || v.Replies == nil {
 		return nil, nil
 	}
 	return latest(ctx, v.Replies, waiting)

@@ -50,6 +50,9 @@ func migrateCabinets(ctx context.Context, w io.Writer, how town.How) (report *mi
 		// No rule forwards the answers to asynchronous services. The server has a consumer group for them.
 		Replies: town.Replies(customer),
 
+		// Whether history is copied is seen in a small sample here, which is quick.
+		Synchronised: town.Synchronised(),
+
 		// How long data are synchronised before the rest moves. The guide allows 7 to 30 days.
 		SyncWindow: migrate.Window{Min: 14 * day, Max: 30 * day},
 	}

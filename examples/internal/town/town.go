@@ -159,7 +159,14 @@ func Options(cloud Customer) scenario.Options {
 		Replies:          Replies(cloud),
 		UpdateSubscriber: Update(cloud),
 		NewDevice:        PlugIn(cloud),
+		Synchronised:     Synchronised(),
 	}
+}
+
+// Synchronised compares a small sample of the history, so that the examples are quick: with a confidence of 0.95, less than a
+// fifth of all hours of devices lack rows. A campaign of your own leaves [scenario.Options.Synchronised] nil.
+func Synchronised() migrate.Verifier {
+	return verify.Synchronised(verify.SynchronisedConfig{Bound: 0.2, HiddenPasses: true})
 }
 
 // Update lets the server read the target beside the source. It fits [scenario.Options.UpdateSubscriber].
