@@ -67,59 +67,41 @@ func (in *instance) PropertyHistory(
 func (in *instance) EventHistory(
 	ctx context.Context, id iot.DeviceID, identifier string, from, to time.Time,
 ) (iot.HistoryPage, error) {
-	var out struct {
-		Data struct {
-			NextValid bool
-			NextTime  int64
-			List      struct{ EventInfo []historyRow }
-		}
-	}
-	r, err := in.readHistory(ctx, "QueryDeviceEventData", id, identifier, from, to, &out)
-	var page iot.HistoryPage
-	for _, row := range out.Data.List.EventInfo {
-		if err == nil {
-			err = r.add(&page, identifier, row, row.OutputData, nil)
-		}
-	}
-	if err != nil {
-		return iot.HistoryPage{}, err
-	}
-	return r.end(page, historyNext{out.Data.NextValid, out.Data.NextTime})
+	return in.records(ctx, "QueryDeviceEventData", id, identifier, from, to)
 }
 
 func (in *instance) ServiceHistory(
 	ctx context.Context, id iot.DeviceID, identifier string, from, to time.Time,
 ) (iot.HistoryPage, error) {
+	return in.records(ctx, "QueryDeviceServiceData", id, identifier, from, to)
+}
+
+// records reads one event or service. The two APIs differ in the name of their list, and an event has no input.
+func (in *instance) records(
+	ctx context.Context, api string, id iot.DeviceID, identifier string, from, to time.Time,
+) (iot.HistoryPage, error) {
+	r, err := newHistoryRead(api, id, []string{identifier}, from, to, iot.MaxHistoryRecords)
+	if err != nil {
+		return iot.HistoryPage{}, err
+	}
+	r.query["Identifier"] = identifier
 	var out struct {
 		Data struct {
 			NextValid bool
 			NextTime  int64
-			List      struct{ ServiceInfo []historyRow }
+			List      struct{ EventInfo, ServiceInfo []historyRow }
 		}
 	}
-	r, err := in.readHistory(ctx, "QueryDeviceServiceData", id, identifier, from, to, &out)
-	var page iot.HistoryPage
-	for _, row := range out.Data.List.ServiceInfo {
-		if err == nil {
-			err = r.add(&page, identifier, row, row.OutputData, row.InputData)
-		}
-	}
-	if err != nil {
+	if err := in.read(ctx, api, r.query, &out); err != nil {
 		return iot.HistoryPage{}, err
 	}
-	return r.end(page, historyNext{out.Data.NextValid, out.Data.NextTime})
-}
-
-// readHistory calls an API that reads one event or service.
-func (in *instance) readHistory(
-	ctx context.Context, api string, id iot.DeviceID, identifier string, from, to time.Time, out any,
-) (historyRead, error) {
-	r, err := newHistoryRead(api, id, []string{identifier}, from, to, iot.MaxHistoryRecords)
-	if err != nil {
-		return r, err
+	var page iot.HistoryPage
+	for _, row := range slices.Concat(out.Data.List.EventInfo, out.Data.List.ServiceInfo) {
+		if err := r.add(&page, identifier, row, row.OutputData, row.InputData); err != nil {
+			return iot.HistoryPage{}, err
+		}
 	}
-	r.query["Identifier"] = identifier
-	return r, in.read(ctx, api, r.query, out)
+	return r.end(page, historyNext{out.Data.NextValid, out.Data.NextTime})
 }
 
 // A historyRead is one read of history. Its bounds are whole milliseconds: from is in it, to is not.

@@ -88,7 +88,7 @@ func (x identity) content() string {
 
 // signedBy reports whether the signature is that of a secret.
 func (x identity) signedBy(secret iot.Secret) bool {
-	method := signMethod(x.field("signMethod"))
+	method := SignMethod(x.field("signMethod"))
 	sign, err := hex.DecodeString(x["sign"])
 	if method == nil || err != nil {
 		return false
@@ -98,7 +98,9 @@ func (x identity) signedBy(secret iot.Secret) bool {
 	return hmac.Equal(mac.Sum(nil), sign)
 }
 
-func signMethod(name string) func() hash.Hash {
+// SignMethod returns the hash of a sign method, in whatever case it is written: hmacmd5, hmacsha1 or hmacsha256. It is nil for
+// any other.
+func SignMethod(name string) func() hash.Hash {
 	switch strings.ToLower(name) {
 	case "hmacmd5":
 		return md5.New

@@ -12,21 +12,27 @@ import (
 const maxLogins = 5
 
 // login logs a sub-device in.
-func (c *Cloud) login(u *uplink, q query) verdict {
+func (c *Cloud) login(u *uplink, q query) verdict { return one(u, q, c.loginAll) }
+
+// batchLogin logs up to five sub-devices in: all of them or none.
+func (c *Cloud) batchLogin(u *uplink, q query) verdict { return batch(u, q, c.loginAll) }
+
+// one reads a request about one sub-device.
+func one(u *uplink, q query, do func(*uplink, []identity) verdict) verdict {
 	x, ok := readIdentity(q.params)
 	if !ok {
 		return denied(codeBadRequest)
 	}
-	return single(c.loginAll(u, []identity{x}))
+	return single(do(u, []identity{x}))
 }
 
-// batchLogin logs up to five sub-devices in: all of them or none.
-func (c *Cloud) batchLogin(u *uplink, q query) verdict {
+// batch reads a request about up to five.
+func batch(u *uplink, q query, do func(*uplink, []identity) verdict) verdict {
 	list, ok := readIdentities(q.params)
 	if !ok || len(list) > maxLogins {
 		return denied(codeBadRequest)
 	}
-	return c.loginAll(u, list)
+	return do(u, list)
 }
 
 // single gives the first of a list for an answer that is about one device.
@@ -124,22 +130,10 @@ func idsOf(list []*device) []iot.DeviceID {
 }
 
 // logout logs a sub-device out.
-func (c *Cloud) logout(u *uplink, q query) verdict {
-	x, ok := readIdentity(q.params)
-	if !ok {
-		return denied(codeBadRequest)
-	}
-	return single(c.logoutAll(u, []identity{x}))
-}
+func (c *Cloud) logout(u *uplink, q query) verdict { return one(u, q, c.logoutAll) }
 
 // batchLogout logs up to five sub-devices out: all of them or none.
-func (c *Cloud) batchLogout(u *uplink, q query) verdict {
-	list, ok := readIdentities(q.params)
-	if !ok || len(list) > maxLogins {
-		return denied(codeBadRequest)
-	}
-	return c.logoutAll(u, list)
-}
+func (c *Cloud) batchLogout(u *uplink, q query) verdict { return batch(u, q, c.logoutAll) }
 
 func (c *Cloud) logoutAll(u *uplink, list []identity) verdict {
 	subs := make([]*device, 0, len(list))

@@ -2,9 +2,6 @@ package amqp
 
 import (
 	"crypto/hmac"
-	"crypto/md5"
-	"crypto/sha1"
-	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -15,6 +12,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/iotferry/iotferry/internal/fake"
 	"github.com/iotferry/iotferry/iot"
 )
 
@@ -49,7 +47,7 @@ func parseUserName(s string) (login, error) {
 	}
 	l := login{
 		client: client, instance: pairs["iotInstanceId"], group: pairs["consumerGroupId"],
-		key: pairs["authId"], method: method(pairs["signMethod"]), stamp: pairs["timestamp"],
+		key: pairs["authId"], method: fake.SignMethod(pairs["signMethod"]), stamp: pairs["timestamp"],
 		token: pairs["securityToken"],
 	}
 	if err := checkMode(pairs); err != nil {
@@ -89,19 +87,6 @@ func checkMode(pairs map[string]string) error {
 		return nil
 	}
 	return errors.New("authMode is neither aksign, nor ststoken with a securityToken")
-}
-
-// method returns the hash function of a signMethod, or nil.
-func method(name string) func() hash.Hash {
-	switch strings.ToLower(name) {
-	case "hmacmd5":
-		return md5.New
-	case "hmacsha1":
-		return sha1.New
-	case "hmacsha256":
-		return sha256.New
-	}
-	return nil
 }
 
 // password returns the one that belongs to a login.
