@@ -85,35 +85,33 @@ func (v *service) look(ctx context.Context, s *migrate.Subject, yield func(migra
 	}
 }
 
-// lookAt calls the services of the devices, reads the replies, and judges each device by both. It returns false
-// when the look is over.
+// lookAt reads the answers that have come, makes the calls that are due, and judges each device. It returns false when the look
+// is over. Answers are read first: a sink may have to subscribe before an answer is sent, and one that came since the last
+// look counts before its call is made again.
 func (v *service) lookAt(ctx context.Context, s *migrate.Subject, devices []migrate.SubjectDevice,
 	chosen map[string][]Invocation, yield func(migrate.Finding, error) bool) bool {
-	one := func(d migrate.SubjectDevice) called { return v.call(ctx, s, d, chosen[d.ID.ProductKey]) }
-	calls := make([]called, 0, len(devices))
-	var waiting []migrate.SubjectDevice // those with a reply to come
-	// A sink may have to subscribe when it is first asked, which has to be done before an answer is sent.
-	if _, err := v.replies(ctx, devices); err != nil && (!yield(migrate.Finding{}, err) || hopeless(ctx, err)) {
-		return false
+	isAsync := func(d migrate.SubjectDevice) bool {
+		return slices.ContainsFunc(chosen[d.ID.ProductKey], func(i Invocation) bool { return i.Async })
 	}
+	replies, err := v.replies(ctx, slices.DeleteFunc(slices.Clone(devices), func(d migrate.SubjectDevice) bool { return !isAsync(d) }))
+	if err != nil {
+		if !yield(migrate.Finding{}, err) || hopeless(ctx, err) {
+			return false
+		}
+		devices = slices.DeleteFunc(slices.Clone(devices), isAsync) // their answers cannot be seen
+	}
+	one := func(d migrate.SubjectDevice) called {
+		return v.call(ctx, s, d, chosen[d.ID.ProductKey], replies[d.ID])
+	}
+	calls := make([]called, 0, len(devices))
 	for got := range inOrder(v.Concurrency, devices, one) {
 		if got.err != nil && (!yield(migrate.Finding{}, got.err) || hopeless(ctx, got.err)) {
 			return false
 		}
-		if got.waits {
-			waiting = append(waiting, devices[len(calls)])
-		}
 		calls = append(calls, got)
 	}
-	replies, err := v.replies(ctx, waiting)
-	if err != nil && (!yield(migrate.Finding{}, err) || hopeless(ctx, err)) {
-		return false
-	}
 	for i, d := range devices {
-		if calls[i].err != nil || calls[i].waits && err != nil {
-			continue
-		}
-		if !yield(v.judge(s, d, chosen[d.ID.ProductKey], calls[i], replies[d.ID]), nil) {
+		if calls[i].err == nil && !yield(v.judge(s, d, chosen[d.ID.ProductKey], calls[i], replies[d.ID]), nil) {
 			return false
 		}
 	}
@@ -163,22 +161,20 @@ func (v *service) chooseFor(ctx context.Context, s *migrate.Subject, product str
 
 // called is what the calls to one device came to.
 type called struct {
-	seen  string // why not all services could be called; empty if they could
-	waits bool   // the reply of an asynchronous service is due
-	err   error
+	seen string // why not all services could be called; empty if they could
+	err  error
 }
 
 // call calls those services of a device that did not answer yet, one after the other.
-func (v *service) call(ctx context.Context, s *migrate.Subject, d migrate.SubjectDevice, services []Invocation) called {
+func (v *service) call(
+	ctx context.Context, s *migrate.Subject, d migrate.SubjectDevice, services []Invocation, replies []iot.Message,
+) called {
 	var got called
 	for _, service := range services {
 		key := command{d.ID, service.Service}
 		a, made := v.memory.get(key, d.Moved)
-		switch {
-		case made && a.answered != "":
-			continue
-		case made && s.Now.Sub(a.sent.At) < v.Again:
-			got.waits = true
+		_, replied := findReply(replies, s.Target.Info.ID, a.sent.MessageID)
+		if made && (a.answered != "" || replied || s.Now.Sub(a.sent.At) < v.Again) {
 			continue
 		}
 		if err := ctx.Err(); err != nil {
@@ -193,7 +189,6 @@ func (v *service) call(ctx context.Context, s *migrate.Subject, d migrate.Subjec
 			return got
 		}
 		v.memory.put(key, a)
-		got.waits = got.waits || service.Async
 	}
 	return got
 }
@@ -227,7 +222,7 @@ func (v *service) invoke(ctx context.Context, s *migrate.Subject, d migrate.Subj
 }
 
 func (v *service) replies(ctx context.Context, waiting []migrate.SubjectDevice) (map[iot.DeviceID][]iot.Message, error) {
-	if len(waiting) == 0 || v.Replies == nil {
+	if len(waiting) == 0 {
 		return nil, nil
 	}
 	return latest(ctx, v.Replies, waiting)

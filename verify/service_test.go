@@ -1,9 +1,11 @@
 package verify_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -138,6 +140,35 @@ func TestServiceOverRounds(t *testing.T) {
 	*sink = shelf{replyMessage("call-5", 200, targetID)}
 	if f := one(t, v, s); f.Verdict != migrate.Inconclusive || target.count("Invoke") != 7 {
 		t.Errorf("moved again: got %s: %s; %d calls", f.Verdict, f.Evidence.Seen, target.count("Invoke"))
+	}
+}
+
+// Looks may be further apart than a call waits for its answer. One that came meanwhile counts before the call is made again;
+// and a sink that has to subscribe is asked before the first call.
+func TestServiceReadsAnswersBeforeItCallsAgain(t *testing.T) {
+	sink := new(shelf)
+	target := answering()
+	askedAfter := -1 // calls
+	v := verify.Service(verify.ServiceConfig{
+		Choose: choose(verify.Invocation{Service: "Restart", Async: true}),
+		Replies: verify.SinkFunc(func(ctx context.Context, ids []iot.DeviceID) iter.Seq2[iot.Message, error] {
+			if askedAfter < 0 {
+				askedAfter = target.count("Invoke")
+			}
+			return sink.Latest(ctx, ids)
+		}),
+	})
+	s := subject(newSite(""), target, meter)
+	if f := one(t, v, s); f.Verdict != migrate.Inconclusive || target.count("Invoke") != 1 {
+		t.Fatalf("first look: %s, %d calls", f.Verdict, target.count("Invoke"))
+	}
+	if askedAfter != 0 {
+		t.Errorf("the sink was first asked after %d calls", askedAfter)
+	}
+	*sink = shelf{replyMessage("call-1", 200, targetID)}
+	s.Now = now.Add(10 * time.Minute)
+	if f := one(t, v, s); f.Verdict != migrate.Pass || target.count("Invoke") != 1 {
+		t.Errorf("second look: %s: %s; %d calls", f.Verdict, f.Evidence.Seen, target.count("Invoke"))
 	}
 }
 
