@@ -34,9 +34,10 @@ var rooms = map[string][]string{
 	"aliyun": {
 		"iot", "quota", "aliyun/internal/rpc", "aliyun/internal/subscribe", "github.com/eclipse/paho.mqtt.golang",
 	},
-	"aliyun/internal/rpc":       {"iot", "github.com/aliyun/alibaba-cloud-sdk-go", "golang.org/x/sync"},
+	"aliyun/internal/words":     {},
+	"aliyun/internal/rpc":       {"iot", "aliyun/internal/words", "github.com/aliyun/alibaba-cloud-sdk-go", "golang.org/x/sync"},
 	"tslsync":                   {"iot", "migrate", "golang.org/x/sync"},
-	"aliyun/internal/subscribe": {"iot", "github.com/Azure/go-amqp"},
+	"aliyun/internal/subscribe": {"iot", "aliyun/internal/words", "github.com/Azure/go-amqp"},
 	"migrate/migratetest": {
 		"iot", "quota", "topology", "migrate", "migrate/journal", "verify", "internal/fake", "internal/fake/fleet",
 		"internal/fake/sim", "github.com/google/go-cmp",

@@ -20,6 +20,7 @@ import (
 	"os/signal"
 
 	"github.com/iotferry/iotferry/examples/internal/show"
+	"github.com/iotferry/iotferry/examples/internal/tutorial"
 	"github.com/iotferry/iotferry/iot"
 )
 
@@ -40,21 +41,11 @@ type flags struct {
 
 func parse(args []string, stdout io.Writer) (f flags, err error) {
 	set := flag.NewFlagSet("historydiff", flag.ContinueOnError)
-	set.SetOutput(io.Discard)
 	set.StringVar(&f.fleet, "fleet", "", "a fleet `file` instead of s4-tsl.json")
 	set.BoolVar(&f.json, "json", false, "print JSON Lines instead of a table")
 	set.BoolVar(&f.gaps, "gaps", true, "lose a few rows on the way to the target")
 	set.IntVar(&f.devices, "devices", 2, "how many devices to compare, taken by chance")
-	err = set.Parse(args)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		set.SetOutput(stdout)
-		set.Usage()
-	case err != nil:
-		err = &iot.Error{Kind: iot.Invalid, Message: err.Error() + ": -h lists the flags"}
-	case set.NArg() > 0:
-		err = &iot.Error{Kind: iot.Invalid, Message: fmt.Sprintf("unexpected argument %q: -h lists the flags", set.Arg(0))}
-	case f.devices < 1:
+	if err = tutorial.Parse(set, args, stdout); err == nil && f.devices < 1 {
 		err = &iot.Error{Kind: iot.Invalid, Message: fmt.Sprintf("-devices %d: 1 or more can be compared", f.devices)}
 	}
 	return f, err

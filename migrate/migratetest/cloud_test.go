@@ -146,11 +146,9 @@ func TestServe(t *testing.T) {
 	}
 }
 
-// TestFleets runs the four strategies of the guide over a fleet with a lane for each of them.
-func TestFleets(t *testing.T) {
-	clock := migratetest.NewClock(start())
-	c := open(t, migratetest.GenerateOptions{Direct: 60, PreRegistered: 40, ThingModel: 40, Gateways: 12, SubDevices: 7, OfflineEvery: 9},
-		migratetest.Options{Clock: clock})
+// guideRunner makes the runner of a campaign with the four strategies of the guide.
+func guideRunner(t *testing.T, c *migratetest.Cloud, clock iot.Clock) *migrate.Runner {
+	t.Helper()
 	survey, err := c.Survey(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -161,18 +159,27 @@ func TestFleets(t *testing.T) {
 		t.Fatal(err)
 	}
 	runner, err := migrate.NewRunner(migrate.Config{
-		Campaign: "fleets", Plan: plan, Strategies: strategies, Platform: c.Platform(), Operator: c.Operator(),
+		Campaign: "guide", Plan: plan, Strategies: strategies, Platform: c.Platform(), Operator: c.Operator(),
 		Journal: journal.NewMemory(), Clock: clock, Workers: 1, Approver: approves(),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
+	return runner
+}
+
+// TestFleets runs the four strategies of the guide over a fleet with a lane for each of them.
+func TestFleets(t *testing.T) {
+	clock := migratetest.NewClock(start())
+	c := open(t, migratetest.GenerateOptions{Direct: 60, PreRegistered: 40, ThingModel: 40, Gateways: 12, SubDevices: 7, OfflineEvery: 9},
+		migratetest.Options{Clock: clock})
+	runner := guideRunner(t, c, clock)
 	report, err := runner.Run(t.Context())
 	if err != nil || report.Outcome != migrate.OutcomeProven || len(report.Lanes) != 4 {
 		t.Fatalf("the campaign ends %s with %d lanes, %v", report.Outcome, len(report.Lanes), err)
 	}
 	for id := range c.Devices() {
-		if owner, _ := c.Owner(id); owner != plan.Target.ID || c.MovedTimes(id) != 1 {
+		if owner, _ := c.Owner(id); owner != c.Platform().Target.Info.ID || c.MovedTimes(id) != 1 {
 			t.Errorf("device %s is at %q, moved %d times", id, owner, c.MovedTimes(id))
 		}
 	}

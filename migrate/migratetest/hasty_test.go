@@ -8,9 +8,7 @@ import (
 	"time"
 
 	"github.com/iotferry/iotferry/migrate"
-	"github.com/iotferry/iotferry/migrate/journal"
 	"github.com/iotferry/iotferry/migrate/migratetest"
-	"github.com/iotferry/iotferry/scenario"
 )
 
 // Each wait takes perWait at most, and the parts of a program meet in the order of their times.
@@ -73,22 +71,7 @@ func TestHastyCampaign(t *testing.T) {
 		clock := migratetest.NewHastyClock(start(), perWait)
 		c := open(t, migratetest.GenerateOptions{Direct: 30, ThingModel: 20, Gateways: 4, SubDevices: 3, OfflineEvery: 9},
 			migratetest.Options{Clock: clock})
-		survey, err := c.Survey(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		strategies := scenario.All(options(c))
-		plan, err := migrate.Planner{Strategies: strategies}.Plan(survey)
-		if err != nil {
-			t.Fatal(err)
-		}
-		runner, err := migrate.NewRunner(migrate.Config{
-			Campaign: "hasty", Plan: plan, Strategies: strategies, Platform: c.Platform(), Operator: c.Operator(),
-			Journal: journal.NewMemory(), Clock: clock, Workers: 1, Approver: approves(),
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
+		runner := guideRunner(t, c, clock)
 		real := time.Now()
 		report, err := runner.Run(t.Context())
 		if err != nil || report.Outcome != migrate.OutcomeProven {

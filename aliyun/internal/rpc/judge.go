@@ -11,6 +11,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/iotferry/iotferry/aliyun/internal/words"
 	"github.com/iotferry/iotferry/iot"
 )
 
@@ -57,7 +58,7 @@ func refusal(call Call, x *exchange, answer envelope, secrets []string) *iot.Err
 	if message == "" {
 		message = answer.Message
 	}
-	e := &iot.Error{Op: call.API, Code: code, Message: clean(message, secrets)}
+	e := &iot.Error{Op: call.API, Code: code, Message: words.Clean(message, secrets)}
 	found := classify(code)
 	switch {
 	case found.lost || found.kind == iot.Unclassified && x.status >= http.StatusInternalServerError:
@@ -123,3 +124,6 @@ type hidden struct{ err error }
 
 func (h *hidden) Error() string { return fmt.Sprintf("an error of type %T", h.err) }
 func (h *hidden) Unwrap() error { return h.err }
+
+// identifier returns a code or a request ID, or nothing if it is none.
+func identifier(s string) string { return words.Identifier(s, "._-", 100) }

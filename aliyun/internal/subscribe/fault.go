@@ -1,15 +1,16 @@
 package subscribe
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net"
-	"strings"
 
 	"github.com/Azure/go-amqp"
 
+	"github.com/iotferry/iotferry/aliyun/internal/words"
 	"github.com/iotferry/iotferry/iot"
 )
 
@@ -38,7 +39,8 @@ func (c *Client) fault(ctx context.Context, group, step string, err error) error
 // repeat the user name, which can hold a token.
 func told(err error) error {
 	if remote, ok := errors.AsType[*amqp.Error](err); ok {
-		return fmt.Errorf("the platform answered with condition %s", identifier(string(remote.Condition)))
+		condition := cmp.Or(words.Identifier(string(remote.Condition), "._-:", 64), "unknown")
+		return fmt.Errorf("the platform answered with condition %s", condition)
 	}
 	if own(err) {
 		return err
@@ -60,17 +62,6 @@ func own(err error) bool {
 		}
 	}
 	return false
-}
-
-// identifier returns a name of the server's if it is one: it is printed.
-func identifier(s string) string {
-	other := func(r rune) bool {
-		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("._-:", r))
-	}
-	if s == "" || len(s) > 64 || strings.ContainsFunc(s, other) {
-		return "unknown"
-	}
-	return s
 }
 
 // kindOf returns the kind of what a connection ended with. What nothing is known of may work later.

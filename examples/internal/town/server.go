@@ -65,11 +65,10 @@ func (s *server) serve(instanceID string) {
 // Latest yields what the target's groups have brought of some devices.
 func (s *server) Latest(ctx context.Context, ids []iot.DeviceID) iter.Seq2[iot.Message, error] {
 	return func(yield func(iot.Message, error) bool) {
-		messages, err := s.kept(ids)
-		if s.leapt() {
+		if s.look() {
 			s.catchUp(ctx)
-			messages, err = s.kept(ids)
 		}
+		messages, err := s.kept(ids)
 		for _, m := range messages {
 			if !yield(m, nil) {
 				return
@@ -81,14 +80,17 @@ func (s *server) Latest(ctx context.Context, ids []iot.DeviceID) iter.Seq2[iot.M
 	}
 }
 
-// leapt reports whether the campaign's clock has leapt since somebody asked last.
-func (s *server) leapt() bool {
+// look opens groups that are new, and reports whether the campaign's clock has leapt since somebody asked last.
+func (s *server) look() (leapt bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.clock.Now()
-	long := now.Sub(s.looked) > longAgo
+	if now.Sub(s.listed) > listEvery {
+		s.refused = s.open()
+	}
+	leapt = now.Sub(s.looked) > longAgo
 	s.looked = now
-	return long
+	return leapt
 }
 
 // catchUp waits until the streams have brought what waited: a day's messages that a server would have read as they came.
@@ -110,9 +112,6 @@ func (s *server) catchUp(ctx context.Context) {
 func (s *server) kept(ids []iot.DeviceID) ([]iot.Message, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.clock.Now().Sub(s.listed) > listEvery {
-		s.refused = s.open()
-	}
 	var out []iot.Message
 	for _, id := range ids {
 		out = append(out, s.newest[id]...)

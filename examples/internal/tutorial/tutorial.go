@@ -32,7 +32,10 @@ func Main(name string, tell Story) {
 // Run runs a story and returns its exit code: 0 if everything eligible is proven; 1 if the campaign stopped or something
 // could not be proven; 2 for bad input or a campaign that may not start.
 func Run(ctx context.Context, name string, args []string, tell Story, stdout, stderr io.Writer) int {
-	how, err := parse(name, args, stdout)
+	var how town.How
+	set := flag.NewFlagSet(name, flag.ContinueOnError)
+	how.Flags(set)
+	err := Parse(set, args, stdout)
 	if errors.Is(err, flag.ErrHelp) {
 		return 0
 	}
@@ -53,22 +56,21 @@ func Run(ctx context.Context, name string, args []string, tell Story, stdout, st
 	return 0
 }
 
-func parse(name string, args []string, stdout io.Writer) (town.How, error) {
-	var how town.How
-	set := flag.NewFlagSet(name, flag.ContinueOnError)
+// Parse reads the command line of an example that takes flags alone, and prints what they are if it is asked to. Its errors are
+// [flag.ErrHelp] and [iot.Invalid].
+func Parse(set *flag.FlagSet, args []string, stdout io.Writer) error {
 	set.SetOutput(io.Discard)
-	how.Flags(set)
 	err := set.Parse(args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 		set.SetOutput(stdout)
 		set.Usage()
 	case err != nil:
-		return how, &iot.Error{Kind: iot.Invalid, Message: err.Error() + ": -h lists the flags"}
+		return &iot.Error{Kind: iot.Invalid, Message: err.Error() + ": -h lists the flags"}
 	case set.NArg() > 0:
-		return how, &iot.Error{Kind: iot.Invalid, Message: fmt.Sprintf("unexpected argument %q: -h lists the flags", set.Arg(0))}
+		return &iot.Error{Kind: iot.Invalid, Message: fmt.Sprintf("unexpected argument %q: -h lists the flags", set.Arg(0))}
 	}
-	return how, err
+	return err
 }
 
 // Approve is a person who approves every gate.

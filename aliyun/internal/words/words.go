@@ -1,4 +1,5 @@
-package rpc
+// Package words makes what the platform says fit to be shown: without secrets, on one line, of bounded length.
+package words
 
 import (
 	"net/url"
@@ -9,16 +10,15 @@ import (
 )
 
 const (
-	maxWords      = 300 // bytes of the platform's words in an error
-	maxIdentifier = 100 // bytes of a code or a request ID
-	redacted      = "[redacted]"
+	maxWords = 300 // bytes of the platform's words in an error
+	redacted = "[redacted]"
 )
 
 // signed finds where the gateway quotes the string that it signed, and with it every parameter.
 var signed = regexp.MustCompile(`(?is)string\s*to\s*sign.*`)
 
-// clean returns words of the platform that can be shown: one line of bounded length without secrets.
-func clean(words string, secrets []string) string {
+// Clean returns words of the platform that can be shown: one line of bounded length without secrets.
+func Clean(words string, secrets []string) string {
 	words = signed.ReplaceAllLiteralString(strings.ToValidUTF8(words, "\uFFFD"), redacted)
 	for _, secret := range secrets {
 		for range 3 { // as it is, in a query, and in a string to sign
@@ -43,12 +43,13 @@ func cut(s string, most int) string {
 	return s[:most] + "…"
 }
 
-// identifier returns a code or an ID of the platform, or nothing if it is none: it comes from outside and is printed.
-func identifier(s string) string {
+// Identifier returns a code or an ID of the platform, or nothing if it is none: it comes from outside and is printed. It has letters,
+// digits and what else stands in punctuation, and at most so many bytes.
+func Identifier(s, punctuation string, most int) string {
 	other := func(r rune) bool {
-		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("._-", r))
+		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune(punctuation, r))
 	}
-	if len(s) > maxIdentifier || strings.ContainsFunc(s, other) {
+	if len(s) > most || strings.ContainsFunc(s, other) {
 		return ""
 	}
 	return s
