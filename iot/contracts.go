@@ -20,7 +20,8 @@ type Registry interface {
 	Products(ctx context.Context) iter.Seq2[Product, error]
 	// Product reads one product (QueryProduct). Its error is NotFound if the instance has none of that key.
 	Product(ctx context.Context, productKey string) (Product, error)
-	// Devices yields every device of a product, newest first (QueryDevice).
+	// Devices yields every device of a product. The platform lists them newest first (QueryDevice); a driver that lists a
+	// large product by another API keeps no order.
 	Devices(ctx context.Context, productKey string) iter.Seq2[Device, error]
 	// Distributed yields the devices of a product that device distribution placed on the instance
 	// (ListDistributedDevice).
@@ -66,7 +67,8 @@ type ModelReader interface {
 // A Commander sends to devices. The effect of a call that ended in [UnknownOutcome] may have happened.
 type Commander interface {
 	// Publish sends payload to a topic that the device subscribes to (Pub). Success means that the
-	// platform took the message, not that the device got it.
+	// platform took the message, not that the device got it. Whether an empty payload can be sent is the driver's to say ([Invalid]): the vendor's
+	// SDK leaves empty parameters out.
 	Publish(ctx context.Context, topic string, payload []byte) (messageID string, err error)
 	// Call sends payload to a device and waits for its answer, 1 to 8 seconds (RRpc). A device that is
 	// not connected is a NotConnected error; no answer in time is UnknownOutcome.
