@@ -220,6 +220,7 @@ type weather struct {
 
 	mu     sync.Mutex
 	random *rand.Rand
+	moves  int // that went wrong
 	seen   map[string]int
 }
 
@@ -232,13 +233,16 @@ func (w *weather) next(api string) (faultCase, bool) {
 	if n := w.random.IntN(1000); n >= 25 && !move || n >= 400 {
 		return faultCase{}, false
 	}
-	c := w.cases[w.random.IntN(len(w.cases))]
-	if !move && (c.latency || c.leaves) || move && !c.effect && c.write != iot.Throttled && w.random.IntN(3) > 0 {
+	if !move {
+		c := w.cases[w.random.IntN(len(w.cases))]
+		return c, !c.latency && !c.leaves
+	}
+	c := w.cases[w.moves%len(w.cases)] // in turn, so that each is seen
+	w.moves++
+	if rare := !c.effect && c.write != iot.Throttled; rare && w.seen[c.name] > 0 && w.random.IntN(3) > 0 {
 		return faultCase{}, false
 	}
-	if move {
-		w.seen[c.name]++
-	}
+	w.seen[c.name]++
 	return c, true
 }
 
@@ -265,7 +269,7 @@ func TestCampaignInBadWeather(t *testing.T) {
 			cloud := openCloud(t, migratetest.GenerateOptions{Direct: 120, Gateways: 4, SubDevices: 12}, clock)
 			wire := listen(t, cloud)
 			config := wireConfig(wire)
-			w := &weather{inner: overTLS(t, wire.RootCAs), cases: faultCases(), random: rand.New(rand.NewPCG(seed, 7)), seen: seen}
+			w := &weather{inner: overTLS(t, wire.RootCAs), cases: faultCases(), random: rand.New(rand.NewPCG(seed, 7)), moves: 5 * int(seed), seen: seen}
 			config.RootCAs, config.Transport, config.Timeout = nil, w, time.Minute
 			report, plan := runCampaign(t, cloud, clock, openClient(t, config).Platform())
 			if report.Outcome != migrate.OutcomeProven {
