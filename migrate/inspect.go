@@ -3,25 +3,12 @@ package migrate
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"iter"
 	"slices"
 
 	"github.com/iotferry/iotferry/iot"
 	"github.com/iotferry/iotferry/topology"
 )
-
-// Preflight returns everything that keeps a fleet or a part of it from being migrated, and everything
-// that a person should know before it is, all at once: blockers first, then warnings, each with its reason
-// and its remedy. Warnings are about what would move. It returns an error, and no issues, if the survey
-// cannot be read as one fleet: if a device has two gateways, for example.
-func Preflight(s *Survey) ([]Issue, error) {
-	in, err := inspect(s)
-	if err != nil {
-		return nil, fmt.Errorf("preflight: %w", err)
-	}
-	return in.issues, nil
-}
 
 // An inspection sorts out what of a fleet is free to move.
 type inspection struct {
@@ -54,6 +41,7 @@ func inspect(s *Survey) (*inspection, error) {
 		return nil, err
 	}
 	in := &inspection{survey: s}
+	in.checkInstances()
 	in.addProducts()
 	in.blockProducts()
 	families, err := in.readFamilies()
@@ -62,6 +50,7 @@ func inspect(s *Survey) (*inspection, error) {
 	}
 	in.draftLanes(in.holdFamilies(families))
 	in.checkQuota()
+	in.checkTasks()
 	in.warn()
 	slices.SortStableFunc(in.issues, compareIssues)
 	return in, nil
