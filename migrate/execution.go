@@ -137,43 +137,6 @@ func (x execution) undo(ctx context.Context) {
 	x.emit(e)
 }
 
-func (x execution) move(ctx context.Context) {
-	e := x.here(EntryOutcome)
-	e.Call, e.Product = x.task.CallNumber, x.task.Call.ProductKey
-	results, err := x.r.config.Platform.Mover.Move(ctx, x.task.Call.ProductKey, x.task.Call.Names)
-	switch kind := iot.KindOf(err); {
-	case err == nil:
-		x.readResults(&e, results)
-	case ctx.Err() != nil || kind == iot.UnknownOutcome || kind == iot.Unclassified:
-		// An error that nobody classified does not say that nothing happened.
-		e.Unknown = callDevices(x.task.Call)
-		e.Note = err.Error()
-	default:
-		e.Error = err.Error()
-		e.Retry = kind == iot.Throttled || kind == iot.Transient
-	}
-	x.emit(e)
-}
-
-// readResults believes nothing that the answer does not say: a device that it does not name is unknown.
-func (x execution) readResults(e *Entry, results []iot.MoveResult) {
-	byName := make(map[string]iot.MoveResult, len(results))
-	for _, result := range results {
-		byName[result.DeviceName] = result
-	}
-	for _, id := range callDevices(x.task.Call) {
-		switch result, ok := byName[id.DeviceName]; {
-		case !ok:
-			e.Unknown = append(e.Unknown, id)
-		case !result.Accepted:
-			e.Refused = append(e.Refused, Failure{Device: id, Evidence: Evidence{
-				Source: "answer of BatchGrayMigrationDevice", At: x.r.config.Clock.Now(),
-				Seen: fmt.Sprintf("refused with code %d: %q", result.Code, result.Message),
-			}})
-		}
-	}
-}
-
 // home compares the topology of the families that were returned with the plan.
 func (x execution) home(ctx context.Context) {
 	e := x.here(EntryHome)
