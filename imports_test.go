@@ -38,6 +38,7 @@ var rooms = map[string][]string{
 	"aliyun/internal/rpc":       {"iot", "aliyun/internal/words", "github.com/aliyun/alibaba-cloud-sdk-go", "golang.org/x/sync"},
 	"tslsync":                   {"iot", "migrate", "golang.org/x/sync"},
 	"aliyun/internal/subscribe": {"iot", "aliyun/internal/words", "github.com/Azure/go-amqp"},
+	"internal/soak":             {},
 	"migrate/migratetest": {
 		"iot", "quota", "topology", "migrate", "migrate/journal", "verify", "internal/fake", "internal/fake/fleet",
 		"internal/fake/sim", "github.com/google/go-cmp",
