@@ -53,7 +53,7 @@ func TestTwoRunners(t *testing.T) {
 			w.checkSecondWrote(len(before))
 			w.checkMoved()
 			w.checkJournal()
-			w.checkCalls()
+			w.checkCalls(countIntents(w.entries()))
 		})
 	}
 }

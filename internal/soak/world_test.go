@@ -71,10 +71,11 @@ func (w *world) journalFile() string { return filepath.Join(w.job.Journal, campa
 // lines returns how many lines the journal has.
 func (w *world) lines() int { return new(tail).lines(w.journalFile()) }
 
-// A tail counts the lines of a file that grows.
+// A tail counts the lines of a journal that grows.
 type tail struct {
-	read int64
-	full int
+	read   int64
+	full   int
+	intent bool // the last line is the intent of a call
 }
 
 func (l *tail) lines(name string) int {
@@ -86,6 +87,10 @@ func (l *tail) lines(name string) int {
 	more, _ := io.ReadAll(io.NewSectionReader(file, l.read, 1<<40)) // what it did not get it reads next time
 	l.read += int64(len(more))
 	l.full += bytes.Count(more, []byte{'\n'})
+	if whole, ok := bytes.CutSuffix(more, []byte{'\n'}); ok {
+		last := whole[bytes.LastIndexByte(whole, '\n')+1:]
+		l.intent = bytes.Contains(last, []byte(`"kind":"intent"`))
+	}
 	return l.full
 }
 
@@ -221,7 +226,8 @@ func (w *world) truths(product string) map[string]truth {
 	return out
 }
 
-// checkJournal checks the file from its first line to its last, and that no runner wrote after a newer one.
+// checkJournal checks the file from its first line to its last, that no runner wrote after a newer one, and that nothing was sent
+// again blindly.
 func (w *world) checkJournal() {
 	w.t.Helper()
 	file, err := os.Open(w.journalFile())
@@ -233,13 +239,47 @@ func (w *world) checkJournal() {
 	if err != nil || summary.Torn != 0 || summary.Entries != int64(w.lines()) {
 		w.t.Errorf("the journal: %+v, %v", summary, err)
 	}
-	fence := int64(0)
-	for _, e := range w.entries() {
+	entries, fence := w.entries(), int64(0)
+	w.checkResent(entries)
+	for _, e := range entries {
 		if e.Fence != 0 && e.Fence < fence {
 			w.t.Errorf("entry %d has fence %d after fence %d", e.Seq, e.Fence, fence)
 		}
 		fence = max(fence, e.Fence)
 	}
+}
+
+// countCalls returns how many calls that move devices reached the platform.
+func (w *world) countCalls() int {
+	w.t.Helper()
+	calls, throttled, err := w.sim.console.calls(w.t.Context(), "BatchGrayMigrationDevice")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if throttled > 0 {
+		w.t.Errorf("%d calls were refused for a quota", throttled)
+	}
+	return calls
+}
+
+func countIntents(entries []migrate.Entry) int {
+	n := 0
+	for _, e := range entries {
+		if e.Kind == migrate.EntryIntent {
+			n++
+		}
+	}
+	return n
+}
+
+// checkCalls checks that the platform saw no more calls than the journal announces.
+func (w *world) checkCalls(intents int) {
+	w.t.Helper()
+	calls := w.countCalls()
+	if calls > intents {
+		w.t.Errorf("%d calls were made for %d intents", calls, intents)
+	}
+	w.t.Logf("%d intents, %d calls that reached the platform", intents, calls)
 }
 
 // endsOf tells how lanes ended, as far as it has to be the same whatever happened on the way.
