@@ -21,6 +21,7 @@ import (
 // TestKilled kills the runner again and again, at random moments that are spread over the whole campaign. Each time another
 // process goes on, and in the end all is as after a campaign that nobody disturbed.
 func TestKilled(t *testing.T) {
+	t.Parallel()
 	random := *seed
 	if random == 0 {
 		random = rand.Uint64()

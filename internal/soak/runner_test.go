@@ -1,6 +1,7 @@
 package soak_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -26,6 +27,7 @@ type job struct {
 	Journal   string // a directory
 	Owner     string
 	Lease     migrate.LeasePolicy
+	Poll      time.Duration // zero for so long that no look at the journal comes between
 	// StopBefore and StopAfter are numbers of calls of this process, from 1. It says so and stops itself, as by SIGSTOP, when the intent of
 	// that call is durable and the call is not made, or when it is made and its outcome is not durable; 0 for never.
 	StopBefore, StopAfter int
@@ -89,7 +91,7 @@ func runJob(ctx context.Context, text string) error {
 	platform.Mover = &stoppingMover{Mover: platform.Mover, job: j}
 	runner, err := migrate.NewRunner(migrate.Config{
 		Campaign: campaign, Plan: plan, Strategies: strategies(), Platform: platform, Journal: dir,
-		Operator: operator{clock.console}, Clock: clock, Workers: 1, Poll: time.Minute, Lease: j.Lease, Owner: j.Owner,
+		Operator: operator{clock.console}, Clock: clock, Workers: 1, Poll: cmp.Or(j.Poll, time.Hour), Lease: j.Lease, Owner: j.Owner,
 		Approver: migrate.ApproverFunc(func(context.Context, migrate.Gate) (migrate.Decision, error) {
 			return migrate.Decision{Kind: migrate.Approve, By: "the soak test"}, nil
 		}),

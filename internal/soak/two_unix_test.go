@@ -21,6 +21,7 @@ import (
 // TestTwoRunners starts a second runner while the first is stopped somewhere in its work. It is refused, and then takes over. The first
 // is continued, while the second works or after its end: nothing is doubled, and the first can write nothing.
 func TestTwoRunners(t *testing.T) {
+	t.Parallel()
 	for name, test := range map[string]struct {
 		stop func(*world) *runner // starts the first and stops it
 		late bool                 // the first is continued when the second has ended
@@ -148,18 +149,3 @@ func (r *runner) signal(s syscall.Signal) {
 		r.t.Fatal(fmt.Errorf("%v: %w: %s", s, err, &r.stderr))
 	}
 }
-
-// await waits for other processes.
-func (w *world) await(is func() bool) {
-	w.t.Helper()
-	for range 20_000 {
-		if is() {
-			return
-		}
-		pause()
-	}
-	w.t.Fatal("that does not come to be")
-}
-
-// pause gives other processes time.
-func pause() { <-time.After(2 * time.Millisecond) }

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/iotferry/iotferry/migrate"
 	"github.com/iotferry/iotferry/migrate/journal"
@@ -294,3 +295,18 @@ func endsOf(r *migrate.Report) []string {
 	}
 	return out
 }
+
+// await waits for other processes.
+func (w *world) await(is func() bool) {
+	w.t.Helper()
+	for range 20_000 {
+		if is() {
+			return
+		}
+		pause()
+	}
+	w.t.Fatal("that does not come to be")
+}
+
+// pause gives other processes time.
+func pause() { <-time.After(2 * time.Millisecond) }
