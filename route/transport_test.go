@@ -202,14 +202,14 @@ func (s *site) calls(method string) map[string]func(iot.DeviceID) (bool, string,
 		"InvokeThingService": func(id iot.DeviceID) (bool, string, error) {
 			r := vendor.CreateInvokeThingServiceRequest()
 			r.Method = method
-			r.ProductKey, r.DeviceName, r.Identifier, r.Args = id.ProductKey, id.DeviceName, "Ping", `{"a b":"+*~ä/&="}`
+			r.ProductKey, r.DeviceName, r.Identifier, r.Args = id.ProductKey, id.DeviceName, "Check", `{"a b":"+*~ä/&="}`
 			a, err := s.client.InvokeThingService(r)
 			return a != nil && a.Success, codeOf(a), err
 		},
 		"SetDeviceProperty": func(id iot.DeviceID) (bool, string, error) {
 			r := vendor.CreateSetDevicePropertyRequest()
 			r.Method = method
-			r.ProductKey, r.DeviceName, r.Items = id.ProductKey, id.DeviceName, `{"Temperature":21}`
+			r.ProductKey, r.DeviceName, r.Items = id.ProductKey, id.DeviceName, `{"Charge":21}`
 			a, err := s.client.SetDeviceProperty(r)
 			return a != nil && a.Success, codeOf(a), err
 		},
@@ -255,10 +255,7 @@ func TestVendorClientIsRouted(t *testing.T) {
 					s.knows(id, known)
 					what := fmt.Sprintf("%s %s at %q, known at the %v", method, name, at, known)
 					ok, code, err := call(id)
-					if code == "iot.device.NotExistedDevice" || code == "iot.prod.NotExistedProduct" || strings.HasPrefix(code, "Signature") {
-						t.Errorf("%s: %s", what, code)
-					}
-					if isRead := name == "GetDeviceStatus"; err != nil || isRead && !ok {
+					if !ok || err != nil {
 						t.Errorf("%s: error %v, code %s", what, err, code)
 					}
 					first := map[route.Place]string{route.Source: "", route.Target: target}[known]
