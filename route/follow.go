@@ -23,9 +23,9 @@ type Follower struct {
 	hash     string // of the plan; empty without one
 	visible  time.Duration
 
-	seq   int64                        // of the last entry that was read
-	at    time.Time                    // of that entry; no two are of the same time
-	calls map[string]migrate.DeviceSet // by lane: the call under way
+	seq   int64                      // of the last entry that was read
+	at    time.Time                  // of that entry; no two are of the same time
+	calls map[string][]migrate.Entry // by lane: intents of calls without an outcome
 }
 
 // NewFollower returns a follower that reads a campaign's journal from its beginning: what the table learned from it before is not
@@ -38,7 +38,7 @@ func NewFollower(t *Table, j migrate.Journal, campaign string, plan *migrate.Pla
 	case j == nil:
 		return nil, invalid("follow a journal: the journal is nil")
 	}
-	f := &Follower{table: t, journal: j, campaign: campaign, visible: visible, calls: map[string]migrate.DeviceSet{}}
+	f := &Follower{table: t, journal: j, campaign: campaign, visible: visible, calls: map[string][]migrate.Entry{}}
 	if plan == nil {
 		return f, nil
 	}
@@ -103,15 +103,13 @@ func (f *Follower) apply(e migrate.Entry) error {
 		return f.begin(e)
 	case migrate.EntryWave:
 		return errors.Join(f.learn(Target, e.Arrived, e.At), f.learn(Unsure, e.Gone, e.At), f.learn(Unsure, e.Both, e.At))
+	case migrate.EntryRunner:
+		return f.takenOver(e)
 	case migrate.EntryIntent:
-		f.calls[e.Lane] = e.Names
+		f.calls[e.Lane] = append(f.calls[e.Lane], e)
 		return f.learn(Moving, e.Names, e.At)
 	case migrate.EntryOutcome:
-		names := f.calls[e.Lane]
-		delete(f.calls, e.Lane)
-		if e.Error != "" { // it is known that nothing has moved
-			return f.learn(Source, names, e.At)
-		}
+		return f.outcome(e)
 	case migrate.EntryAsked:
 		return f.asked(e)
 	case migrate.EntryLook:
@@ -133,6 +131,41 @@ func (f *Follower) begin(e migrate.Entry) error {
 		return fmt.Errorf("%w: it moves devices to %s, the table is about %s", migrate.ErrMismatch, e.Header.Target, f.table.target)
 	case f.hash != "" && f.hash != e.Header.PlanHash:
 		return fmt.Errorf("%w: it was made with another plan", migrate.ErrMismatch)
+	}
+	return nil
+}
+
+// outcome learns how a call ended. One with an error has moved nothing, and those announced after it are not made. After any other
+// the devices are still on their way, and from now on an effect has to come to light.
+func (f *Follower) outcome(e migrate.Entry) error {
+	var left []migrate.Entry
+	for _, intent := range f.calls[e.Lane] {
+		var err error
+		switch {
+		case intent.Call >= e.Call && e.Error != "":
+			err = f.learn(Source, intent.Names, e.At)
+		case intent.Call == e.Call:
+			err = f.learn(Moving, intent.Names, e.At)
+		default:
+			left = append(left, intent)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	f.calls[e.Lane] = left
+	return nil
+}
+
+// takenOver learns that a new runner does not know what became of calls without an outcome.
+func (f *Follower) takenOver(e migrate.Entry) error {
+	for lane, intents := range f.calls {
+		delete(f.calls, lane)
+		for _, intent := range intents {
+			if err := f.learn(Moving, intent.Names, e.At); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }

@@ -134,6 +134,41 @@ func TestFollowCalls(t *testing.T) {
 	d.again()
 }
 
+// Calls are announced by several at once. The first that fails as such is the last that was made.
+func TestFollowSalvos(t *testing.T) {
+	d := newDiary(t, false)
+	names := []string{"meter-0", "meter-1", "meter-2", "meter-3"}
+	salvo := func(at, first int) (out []migrate.Entry) {
+		for i, name := range names {
+			out = append(out, migrate.Entry{Kind: migrate.EntryIntent, At: after(at), Call: first + i, Product: meter, Names: set(name)})
+		}
+		return out
+	}
+	expect := func(what string, places ...route.Place) {
+		t.Helper()
+		for i, name := range names {
+			expectPlace(t, what+": "+name, d.table.Lookup(device(name)), places[i])
+		}
+	}
+	d.append(salvo(1, 1)...)
+	expect("announced", route.Moving, route.Moving, route.Moving, route.Moving)
+	d.append(migrate.Entry{Kind: migrate.EntryOutcome, At: after(2), Call: 1},
+		migrate.Entry{Kind: migrate.EntryOutcome, At: after(3), Call: 2, Error: "throttled", Retry: true})
+	expect("throttled", route.Moving, route.Source, route.Source, route.Source)
+	names = names[1:]
+	d.append(salvo(4, 5)...)
+	d.append(migrate.Entry{Kind: migrate.EntryOutcome, At: after(20), Call: 5}, migrate.Entry{Kind: migrate.EntryRunner, At: after(40)})
+	d.append(migrate.Entry{Kind: migrate.EntryOutcome, At: after(41), Call: 6, Error: "of nobody"})
+	expect("a new runner", route.Moving, route.Moving, route.Moving)
+	left := migrate.Entry{Kind: migrate.EntryLook, At: after(51), Unmoved: set("meter-1", "meter-2", "meter-3"), End: true}
+	d.append(left)
+	expect("left behind by the call that ended", route.Source, route.Moving, route.Moving)
+	left.At = after(71)
+	d.append(left)
+	expect("left behind by those that were taken over", route.Source, route.Source, route.Source)
+	d.again()
+}
+
 // again proves that who reads the journal later, or twice, comes to the same.
 func (d *diary) again() {
 	d.Helper()
