@@ -39,6 +39,7 @@ var rooms = map[string][]string{
 	"tslsync":                   {"iot", "migrate", "golang.org/x/sync"},
 	"aliyun/internal/subscribe": {"iot", "aliyun/internal/words", "github.com/Azure/go-amqp"},
 	"internal/soak":             {},
+	"route":                     {"iot", "migrate", "golang.org/x/sync"},
 	"migrate/migratetest": {
 		"iot", "quota", "topology", "migrate", "migrate/journal", "verify", "internal/fake", "internal/fake/fleet",
 		"internal/fake/sim", "github.com/google/go-cmp",
@@ -59,6 +60,7 @@ var testRooms = map[string][]string{
 	"internal/fake/openapi": {"github.com/aliyun/alibaba-cloud-sdk-go"},
 	"internal/fake/mqtt":    {"github.com/eclipse/paho.mqtt.golang"},
 	"aliyun":                {"github.com/Azure/go-amqp"},
+	"route":                 {"github.com/aliyun/alibaba-cloud-sdk-go"},
 }
 
 // testingRoom is the only package whose code imports package testing.
@@ -156,6 +158,9 @@ func TestImportRulesBite(t *testing.T) {
 		{"the vendor's SDK", from("migrate/x.go", "github.com/aliyun/alibaba-cloud-sdk-go/services/iot"), "not on the list"},
 		{"the vendor's SDK in a test", from("migrate/x_test.go", "github.com/aliyun/alibaba-cloud-sdk-go/services/iot"), "not on the list"},
 		{"the vendor's SDK against the fake", from("internal/fake/openapi/x_test.go", "github.com/aliyun/alibaba-cloud-sdk-go/services/iot"), ""},
+		{"the vendor's SDK behind the router", from("route/x_test.go", "github.com/aliyun/alibaba-cloud-sdk-go/services/iot"), ""},
+		{"the vendor's SDK in the router", from("route/x.go", "github.com/aliyun/alibaba-cloud-sdk-go/services/iot"), "not on the list"},
+		{"the router imports the adapter", own("route/x.go", "aliyun"), forbidden},
 		{"the vendor's SDK in the fake", from("internal/fake/openapi/x.go", "github.com/aliyun/alibaba-cloud-sdk-go/services/iot"), "not on the list"},
 		{"iot imports a dependency", from("iot/x.go", "golang.org/x/sync/errgroup"), "not on the list"},
 		{"a dependency that is allowed", from("migrate/x.go", "golang.org/x/sync/errgroup"), ""},
