@@ -70,7 +70,7 @@ type kill struct {
 	lines int // of the journal
 	stage string
 	last  migrate.EntryKind
-	open  bool // the last call's intent has no outcome
+	open  bool // calls were announced and have no outcome
 	torn  bool // in the middle of a write
 }
 
@@ -143,7 +143,7 @@ func (k *killer) note(dir *journal.Dir) {
 		one.stage, one.last = k.kills[n-1].stage, k.kills[n-1].last
 	}
 	k.torn.Reset()
-	intents := 0
+	intents, open := 0, 0
 	for e, err := range dir.Entries(k.t.Context(), campaign, k.seen) {
 		if err != nil {
 			k.t.Fatal(err)
@@ -151,16 +151,20 @@ func (k *killer) note(dir *journal.Dir) {
 		k.seen, one.last = e.Seq, e.Kind
 		switch e.Kind {
 		case migrate.EntryIntent:
-			one.open = true
 			intents++
-		case migrate.EntryOutcome, migrate.EntryRunner:
-			one.open = false
+			open++
+		case migrate.EntryOutcome:
+			if open--; e.Error != "" {
+				open = 0 // the calls that were announced after it were not made
+			}
+		case migrate.EntryRunner:
+			open = 0
 		}
 		if e.Stage != "" {
 			one.stage = e.Stage
 		}
 	}
-	one.torn = k.torn.Len() > 0
+	one.open, one.torn = open > 0, k.torn.Len() > 0
 	k.checkAnnounced(intents)
 	k.kills = append(k.kills, one)
 }
@@ -201,7 +205,7 @@ func (k *killer) tell() {
 	share := float64(gap) / float64(k.lines())
 	k.t.Logf("kills by stage: %s", tally(stages))
 	k.t.Logf("kills by the entry before: %s", tally(lasts))
-	k.t.Logf("%d kills between intent and outcome of a call, %d in the middle of a write; the longest way without a kill: %.1f %% of the journal",
+	k.t.Logf("%d kills between intents and outcomes of calls, %d in the middle of a write; the longest way without a kill: %.1f %% of the journal",
 		open, torn, 100*share)
 	if len(k.kills) >= 20 && (share > 0.25 || open == 0) {
 		k.t.Error("the kills are not spread over the campaign")

@@ -1,6 +1,8 @@
 package soak_test
 
 import (
+	"maps"
+
 	"github.com/iotferry/iotferry/iot"
 	"github.com/iotferry/iotferry/migrate"
 )
@@ -9,7 +11,7 @@ import (
 // to come between.
 func (w *world) checkResent(entries []migrate.Entry) {
 	w.t.Helper()
-	called, unknown := map[iot.DeviceID]bool{}, map[iot.DeviceID]bool{}
+	called, unknown := map[iot.DeviceID]int{}, map[iot.DeviceID]bool{} // called by which call
 	for _, e := range entries {
 		switch e.Kind {
 		case migrate.EntryIntent:
@@ -17,10 +19,10 @@ func (w *world) checkResent(entries []migrate.Entry) {
 				if unknown[id] {
 					w.t.Errorf("entry %d: device %s is sent again, and nobody has looked where it is", e.Seq, id)
 				}
-				called[id] = true
+				called[id] = e.Call
 			}
-		case migrate.EntryOutcome:
-			clear(called)
+		case migrate.EntryOutcome: // after an error, the calls that were announced after it are not made
+			maps.DeleteFunc(called, func(_ iot.DeviceID, call int) bool { return call == e.Call || e.Error != "" })
 			for _, id := range e.Unknown {
 				unknown[id] = true
 			}

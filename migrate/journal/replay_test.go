@@ -95,12 +95,10 @@ func namesOf(set []iot.DeviceID, product string) []string {
 	return names
 }
 
-// do calls a stage's own code, as the strategy of this version has it.
+// do calls a stage's own code, as the strategy of this version has it. A call that was to be made again may have done a part of
+// its work.
 func (r replay) do(e migrate.Entry) {
 	r.t.Helper()
-	if e.Error != "" {
-		return // it comes again
-	}
 	lane := r.lane(e.Lane)
 	env := &migrate.Env{Campaign: campaign, Lane: lane.Lane, Stage: e.Stage, Platform: r.cloud.Platform(), Clock: r.clock}
 	for _, s := range r.strategies {
@@ -115,7 +113,7 @@ func (r replay) do(e migrate.Entry) {
 		if at < 0 || stages[at].Do == nil {
 			r.t.Fatalf("entry %d: strategy %s has no code for stage %s any more", e.Seq, lane.Strategy, e.Stage)
 		}
-		if err := stages[at].Do(r.t.Context(), env); err != nil {
+		if err := stages[at].Do(r.t.Context(), env); err != nil && e.Error == "" {
 			r.t.Fatalf("entry %d: %v", e.Seq, err)
 		}
 	}
@@ -145,23 +143,31 @@ func (r replay) move(i int) {
 	}
 }
 
-// moved reports whether the call of entry i moved a device: the next look tells, or else its outcome.
+// moved reports whether the call of entry i moved a device: looks tell, up to the one after which it was sent again, or else its outcome.
+// That a look does not see it at the target yet says nothing before the visibility delay has passed.
 func (r replay) moved(i int, id iot.DeviceID) bool {
-	answered := false
+	call, answered, seen := r.entries[i], false, false
 	for _, e := range r.entries[i+1:] {
+		if e.Lane != call.Lane {
+			continue
+		}
 		switch {
-		case e.Kind == migrate.EntryOutcome && e.Call == r.entries[i].Call && e.Lane == r.entries[i].Lane:
+		case e.Kind == migrate.EntryOutcome && e.Error != "" && e.Call <= call.Call:
+			return false // nor were those made that were announced after it
+		case e.Kind == migrate.EntryOutcome && e.Call == call.Call:
 			answered = true
-			if e.Error != "" || slices.ContainsFunc(e.Refused, func(f migrate.Failure) bool { return f.Device == id }) {
+			if slices.ContainsFunc(e.Refused, func(f migrate.Failure) bool { return f.Device == id }) {
 				return false
 			}
+		case e.Kind == migrate.EntryIntent && slices.Contains(e.Names, id):
+			return false
 		case e.Kind == migrate.EntryLook && slices.Contains(e.Arrived, id):
 			return true
 		case e.Kind == migrate.EntryLook && slices.Contains(e.Unmoved, id):
-			return false
+			seen = true
 		}
 	}
-	return answered || r.lastCallMade
+	return !seen && (answered || r.lastCallMade)
 }
 
 func (r replay) lane(id string) *migrate.LanePlan {

@@ -28,7 +28,8 @@ import (
 //	go test ./migrate/journal -run TestUpgrade -write v1.4.0
 //
 // If a golden campaign is refused or ends otherwise, campaigns of users will be, too: a stage was renamed, a verifier
-// added, an entry is read differently. Let the new code accept what the old one wrote. v0 is of before the first release.
+// added, an entry is read differently. Let the new code accept what the old one wrote. Two are of before the first release: v0
+// announces calls one by one, v0-salvos several at once.
 var writeCampaign = flag.String("write", "", "write a golden campaign of this name, by the code as it is")
 
 const goldenCampaigns = "testdata/campaigns"
