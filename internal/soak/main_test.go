@@ -27,32 +27,28 @@ func TestMain(m *testing.M) {
 		os.Exit(runnerMain(text))
 	}
 	flag.Parse()
+	var err error
+	if workshop, err = os.MkdirTemp("", "soak-*"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 	code := m.Run()
-	if err := errors.Join(cleanUp(), goleak.Find()); err != nil {
+	if err := errors.Join(os.RemoveAll(workshop), goleak.Find()); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		code = max(code, 1)
 	}
 	os.Exit(code)
 }
 
+// workshop is the folder where cmd/iotsim is built.
+var workshop string
+
 // buildSimulator builds cmd/iotsim once for all tests.
 var buildSimulator = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "soak-*")
-	if err != nil {
-		return "", err
-	}
-	binary := filepath.Join(dir, "iotsim.exe") // a name that every system runs
+	binary := filepath.Join(workshop, "iotsim.exe") // a name that every system runs
 	out, err := exec.Command("go", "build", "-o", binary, "github.com/iotferry/iotferry/cmd/iotsim").CombinedOutput()
 	if err != nil {
-		return dir, fmt.Errorf("build cmd/iotsim: %w: %s", err, out)
+		return "", fmt.Errorf("build cmd/iotsim: %w: %s", err, out)
 	}
 	return binary, nil
 })
-
-func cleanUp() error {
-	binary, err := buildSimulator()
-	if err != nil {
-		return nil // the tests have told
-	}
-	return os.RemoveAll(filepath.Dir(binary))
-}
