@@ -67,8 +67,8 @@ type killer struct {
 
 // A kill is where a runner was when it was killed.
 type kill struct {
-	lines int // of the journal
-	stage string
+	lines int    // of the journal
+	stage string // and its lane
 	last  migrate.EntryKind
 	open  bool // calls were announced and have no outcome
 	torn  bool // in the middle of a write
@@ -161,7 +161,7 @@ func (k *killer) note(dir *journal.Dir) {
 			open = 0
 		}
 		if e.Stage != "" {
-			one.stage = e.Stage
+			one.stage = e.Lane + " " + e.Stage
 		}
 	}
 	one.open, one.torn = open > 0, k.torn.Len() > 0
