@@ -126,10 +126,12 @@ func (c *campaign) writeTerm(t term) error {
 	return os.Rename(fresh, c.leasePath())
 }
 
-// suspect names who has the lease, for an error about a lock that is not given back; empty if nobody is known.
+// suspect names who has the lease, for an error about a lock that is not given back; empty if nobody is known, or if it is this
+// process, which waits for a reader then.
 func (c *campaign) suspect() string {
 	t, err := c.term()
-	if err != nil || t.Number == 0 {
+	host, _ := os.Hostname() // without it, the process ID has to do
+	if err != nil || t.Number == 0 || t.PID == os.Getpid() && t.Host == host {
 		return ""
 	}
 	return fmt.Sprintf(" (the lease has %s)", t.Holder)

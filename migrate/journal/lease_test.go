@@ -127,6 +127,25 @@ func TestStoppedInTheMiddleOfAWrite(t *testing.T) {
 			t.Errorf("%s: got %v, want an error that names who is to be ended", what, err)
 		}
 	}
+	host, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	self := migrate.Holder{Owner: "myself", Host: host, PID: os.Getpid()}
+	if err := stopped.Unlock(); err != nil {
+		t.Fatal(err)
+	}
+	release, err := other.Lease(t.Context(), campaign, self, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer release()
+	if err := stopped.RLock(); err != nil {
+		t.Fatal(err)
+	}
+	if err := other.Append(t.Context(), campaign, 1, note("b")); err == nil || strings.Contains(err.Error(), "myself") {
+		t.Errorf("who has the lease waits for a reader: got %v, want an error that does not name itself", err)
+	}
 	late, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 	defer cancel()
 	journal.SetPatience(other, time.Hour)

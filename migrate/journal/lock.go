@@ -49,7 +49,7 @@ func (c *campaign) await(ctx context.Context, try func(context.Context, time.Dur
 	case err == nil:
 		return nil
 	case patient.Err() != nil && ctx.Err() == nil:
-		return fmt.Errorf("lock: another process has held it for %v: it was stopped in the middle of a write, or its disk hangs: end it%s, then try again",
+		return fmt.Errorf("lock: another process has held it for %v: it was stopped while it read or wrote, or its disk hangs: end it%s, then try again",
 			c.dir.patience, c.suspect())
 	default:
 		return fmt.Errorf("lock: %w: make sure that the directory is there and writable", err)
