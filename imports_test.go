@@ -37,6 +37,7 @@ var rooms = map[string][]string{
 	"aliyun/internal/words":     {},
 	"aliyun/internal/rpc":       {"iot", "aliyun/internal/words", "github.com/aliyun/alibaba-cloud-sdk-go", "golang.org/x/sync"},
 	"tslsync":                   {"iot", "migrate", "golang.org/x/sync"},
+	"configdiff":                {"iot", "tslsync"},
 	"aliyun/internal/subscribe": {"iot", "aliyun/internal/words", "github.com/Azure/go-amqp"},
 	"internal/soak":             {},
 	"route":                     {"iot", "migrate", "golang.org/x/sync"},
