@@ -65,7 +65,8 @@ func newStrategy(name string, o Options, page func(*guide) []migrate.Stage) migr
 		if m := match(l); !m.Fits {
 			return nil, &iot.Error{Kind: iot.Invalid, Op: "strategy " + name, Message: "lane " + l.ID + " does not fit: " + m.Why}
 		}
-		return page(&guide{Options: o, lane: l}), nil
+		g := &guide{Options: o, lane: l}
+		return append(g.fromMNS(), page(g)...), nil
 	}
 	return migrate.NewStrategy(name, match, stages)
 }

@@ -53,6 +53,16 @@ func testScenario(t *testing.T, strategy func(scenario.Options) migrate.Strategy
 	})
 }
 
+// TestMNS lets a consumer group take the place of an MNS queue first.
+func TestMNS(t *testing.T) {
+	fleet := migratetest.Generate(migratetest.GenerateOptions{Direct: 3, MNS: true})
+	migratetest.TestStrategy(t, migratetest.StrategyTest{Fleets: [][]byte{fleet}}, func(c *migratetest.Cloud) migrate.Strategy {
+		o := options(c)
+		o.MNSGroup, o.FirstGray = "instead of mns", 1
+		return scenario.Direct(o)
+	})
+}
+
 // TestSmallLane moves a whole lane by its first gray batch: nothing is left for the stages after it.
 func TestSmallLane(t *testing.T) {
 	test := migratetest.StrategyTest{Fleets: [][]byte{migratetest.Generate(migratetest.GenerateOptions{Direct: 3})}}
