@@ -18,16 +18,18 @@ import (
 type DeviceConfig struct {
 	Device iot.DeviceID      `json:"device"`
 	Labels map[string]string `json:"labels,omitempty"`
+	// Groups are the names of the groups that it is in, sorted: see [Options].Groups.
+	Groups []string `json:"groups,omitempty"`
 	// Desired is the desired state of its shadow, as JSON; nil for none. What the device reports into its shadow is no configuration.
 	Desired json.RawMessage `json:"desired,omitempty"`
 }
 
 // A DeviceDifference is what one device has not alike on both instances.
 type DeviceDifference struct {
-	Kind   Kind         `json:"kind"` // Label or Shadow
+	Kind   Kind         `json:"kind"` // Label, Member or Shadow
 	Change Change       `json:"change"`
 	Device iot.DeviceID `json:"device"`
-	Fields []Field      `json:"fields"` // by label, or by place in the desired state
+	Fields []Field      `json:"fields"` // by label, by group, or by place in the desired state
 }
 
 // readers is how many devices are read at once.
@@ -52,25 +54,86 @@ func ReadDevices(ctx context.Context, at iot.View, ids iter.Seq2[iot.DeviceID, e
 
 // readDevices yields nil for a device that is not there.
 func readDevices(ctx context.Context, at iot.View, ids iter.Seq2[iot.DeviceID, error], o Options) iter.Seq2[*DeviceConfig, error] {
-	return inOrder(ids, func(id iot.DeviceID) (*DeviceConfig, error) {
-		d := &DeviceConfig{Device: id}
-		var err error
-		if at.Config.Labels != nil {
-			d.Labels, err = patiently(ctx, o.Clock, func() (map[string]string, error) { return at.Config.Labels.Labels(ctx, id) })
-		}
-		var shadow json.RawMessage
-		if err == nil && at.Config.Shadows != nil {
-			shadow, err = patiently(ctx, o.Clock, func() (json.RawMessage, error) { return at.Config.Shadows.Shadow(ctx, id) })
-		}
-		if errors.Is(err, iot.NotFound) {
-			return nil, nil
-		}
+	return func(yield func(*DeviceConfig, error) bool) {
+		r, err := newDeviceReader(ctx, at, o)
 		if err != nil {
-			return nil, fmt.Errorf("configdiff: read device %s of %s: %w", id, at.Info, err)
+			yield(nil, err)
+			return
 		}
-		d.Desired = desired(shadow)
-		return d, nil
+		inOrder(ids, r.device)(yield)
+	}
+}
+
+// A deviceReader reads devices of one instance, one after the other or several at once.
+type deviceReader struct {
+	ctx   context.Context
+	at    iot.View
+	clock iot.Clock
+	names map[string]string // of groups, by ID; nil if groups are not read
+}
+
+func newDeviceReader(ctx context.Context, at iot.View, o Options) (*deviceReader, error) {
+	r := &deviceReader{ctx: ctx, at: at, clock: o.Clock}
+	if !o.Groups || at.Config.DeviceGroups == nil {
+		return r, nil
+	}
+	var err error
+	r.names, err = patiently(ctx, o.Clock, func() (map[string]string, error) {
+		names := map[string]string{}
+		for g, err := range at.Config.DeviceGroups.DeviceGroups(ctx) {
+			if err != nil {
+				return nil, fmt.Errorf("configdiff: read the groups of %s: %w", at.Info, err)
+			}
+			names[g.ID] = g.Name
+		}
+		return names, nil
 	})
+	return r, err
+}
+
+// device returns nil for a device that is not there.
+func (r *deviceReader) device(id iot.DeviceID) (*DeviceConfig, error) {
+	d := &DeviceConfig{Device: id}
+	for _, read := range []func(*DeviceConfig) error{r.labels, r.groups, r.shadow} {
+		switch err := read(d); {
+		case errors.Is(err, iot.NotFound):
+			return nil, nil
+		case err != nil:
+			return nil, fmt.Errorf("configdiff: read device %s of %s: %w", id, r.at.Info, err)
+		}
+	}
+	return d, nil
+}
+
+func (r *deviceReader) labels(d *DeviceConfig) (err error) {
+	if labels := r.at.Config.Labels; labels != nil {
+		d.Labels, err = patiently(r.ctx, r.clock, func() (map[string]string, error) { return labels.Labels(r.ctx, d.Device) })
+	}
+	return err
+}
+
+func (r *deviceReader) groups(d *DeviceConfig) error {
+	if r.names == nil {
+		return nil
+	}
+	ids, err := patiently(r.ctx, r.clock, func() ([]string, error) { return r.at.Config.DeviceGroups.DeviceGroupsOf(r.ctx, d.Device) })
+	for _, id := range ids {
+		if name, ok := r.names[id]; ok { // else it is a group that a query makes, or a new one
+			d.Groups = append(d.Groups, name)
+		}
+	}
+	slices.Sort(d.Groups)
+	return err
+}
+
+func (r *deviceReader) shadow(d *DeviceConfig) error {
+	shadows := r.at.Config.Shadows
+	if shadows == nil {
+		return nil
+	}
+	shadow, err := patiently(r.ctx, r.clock, func() (json.RawMessage, error) { return shadows.Shadow(r.ctx, d.Device) })
+	d.Desired = desired(shadow)
+	return err
 }
 
 // desired returns the desired state of a shadow.
@@ -137,7 +200,7 @@ func CompareDevices(ctx context.Context, target iot.View, kept iter.Seq2[DeviceC
 			if pair.now == nil {
 				continue
 			}
-			for _, d := range compareDevice(target, pair.kept, *pair.now) {
+			for _, d := range compareDevice(target, pair.kept, *pair.now, o.Groups) {
 				if !yield(d, nil) {
 					return
 				}
@@ -154,18 +217,25 @@ type pair struct {
 
 // beside reads at the target what belongs to what was kept.
 func beside(ctx context.Context, target iot.View, kept iter.Seq2[DeviceConfig, error], o Options) iter.Seq2[pair, error] {
-	return inOrder(kept, func(k DeviceConfig) (pair, error) {
-		one := func(yield func(iot.DeviceID, error) bool) { yield(k.Device, nil) }
-		for now, err := range readDevices(ctx, target, one, o) {
-			return pair{k, now}, err
+	return func(yield func(pair, error) bool) {
+		r, err := newDeviceReader(ctx, target, o)
+		if err != nil {
+			yield(pair{}, err)
+			return
 		}
-		return pair{kept: k}, nil
-	})
+		inOrder(kept, func(k DeviceConfig) (pair, error) {
+			now, err := r.device(k.Device)
+			return pair{k, now}, err
+		})(yield)
+	}
 }
 
-func compareDevice(at iot.View, from, to DeviceConfig) (out []DeviceDifference) {
+func compareDevice(at iot.View, from, to DeviceConfig, groups bool) (out []DeviceDifference) {
 	if at.Config.Labels != nil {
 		out = append(out, split(Label, from.Device, difference(labelValues(from), labelValues(to)))...)
+	}
+	if at.Config.DeviceGroups != nil && groups {
+		out = append(out, split(Member, from.Device, difference(groupValues(from), groupValues(to)))...)
 	}
 	if at.Config.Shadows != nil {
 		a, b := flat{}, flat{}
@@ -183,6 +253,14 @@ func labelValues(d DeviceConfig) flat {
 			value = `""`
 		}
 		f["label."+name] = value
+	}
+	return f
+}
+
+func groupValues(d DeviceConfig) flat {
+	f := flat{}
+	for _, name := range d.Groups {
+		f["group."+name] = "member"
 	}
 	return f
 }

@@ -1,6 +1,7 @@
 package configdiff
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -43,6 +44,10 @@ func (r *run) group(g iot.DeviceGroup, targetID string, cover *Coverage) error {
 		return err
 	}
 	here, err := r.membersOf(r.source, g.ID)
+	if errors.Is(err, iot.NotFound) { // the owner has deleted it already
+		r.unread(Member, r.source, fmt.Sprintf("group %s is not there any more", quoted(g.Name)))
+		return nil
+	}
 	if err != nil {
 		return err
 	}

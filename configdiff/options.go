@@ -20,6 +20,10 @@ type Options struct {
 	// Examples is how many devices a difference names; zero means 20. All are counted.
 	Examples int
 
+	// Groups lets [ReadDevices] and [CompareDevices] read the groups of each device as well. [Before] and [After] compare groups as
+	// wholes, and do not look at it.
+	Groups bool
+
 	// Keep is called by [Before] with what each device has at the source, one call at a time, for [After] and for whoever carries it. With it
 	// every device is read, whatever the Budget. Its error ends the comparison.
 	Keep func(DeviceConfig) error

@@ -81,6 +81,7 @@ func newRun(ctx context.Context, m Moment, source, target iot.View, o Options) (
 	if err := o.Check(); err != nil {
 		return nil, err
 	}
+	o.Groups = false // they are compared as wholes
 	from := o.Source
 	if from == nil || m == BeforeMove {
 		var err error
@@ -227,7 +228,7 @@ func (r *run) compareKept() error {
 			cover.Absent++
 			continue
 		}
-		for _, d := range compareDevice(r.target, p.kept, *p.now) {
+		for _, d := range compareDevice(r.target, p.kept, *p.now, false) {
 			r.byDevice.add(d.Kind, d.Change, d.Device.ProductKey, "", d.Device)
 		}
 	}

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/iotferry/iotferry/configdiff"
 	"github.com/iotferry/iotferry/iot"
 )
@@ -66,6 +68,9 @@ func TestForms(t *testing.T) {
 			return err
 		},
 	}
+	c := configdiff.ListChecks(checksConfig())
+	forms["checklist.txt"] = func(b *bytes.Buffer) error { return c.WriteText(b) }
+	forms["checklist.md"] = func(b *bytes.Buffer) error { return c.WriteMarkdown(b) }
 	for name, write := range forms {
 		var out bytes.Buffer
 		if err := write(&out); err != nil {
@@ -89,12 +94,43 @@ func TestForms(t *testing.T) {
 				t.Errorf("%s holds %q", name, bad)
 			}
 		}
-		if name == "report.md" && strings.Contains(out.String(), "<b>") {
+		if strings.HasSuffix(name, ".md") && strings.Contains(out.String(), "<b>") {
 			t.Errorf("%s holds markup of a name", name)
 		}
 	}
 	if n := r.Count(configdiff.Loss); n != 3 {
 		t.Errorf("%d losses, want 3", n)
+	}
+}
+
+// checksConfig has something of everything that people make again by hand, and what has ended.
+func checksConfig() *configdiff.Config {
+	return &configdiff.Config{
+		Jobs: []iot.Job{{ID: "j2", Name: hostile, Status: "IN_PROGRESS"}, {ID: "j1", Name: "Old", Status: "COMPLETED"}},
+		Updates: []iot.OTAJob{
+			{ID: "o1", ProductKey: "a1Meter0001", Firmware: "Meter", Version: "2.0", Status: "PLANNED"},
+			{ID: "o2", ProductKey: "a1Meter0001", Firmware: "Meter", Version: "1.0", Status: "CANCELED"},
+		},
+		Scenes:       []iot.Scene{{ID: "s2", Name: "Lights", Running: true}, {ID: "s1", Name: "Doors"}},
+		DeviceGroups: []iot.DeviceGroup{{ID: "g1", Name: "site_1"}},
+		Unread:       []configdiff.Unread{{Kind: configdiff.Job, Instance: "public instance", Why: "the credentials do not allow it"}},
+	}
+}
+
+// A checklist is for programs as well, and it names only what is still to do.
+func TestChecklistItems(t *testing.T) {
+	var names []string
+	for _, i := range configdiff.ListChecks(checksConfig()).Items {
+		if i.Shown {
+			names = append(names, i.What+" "+i.ID)
+		}
+	}
+	want := []string{"OTA update o1", "device group g1", "device job j2", "scene s1", "scene s2"}
+	if diff := cmp.Diff(want, names); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	if n := len(configdiff.ListChecks(&configdiff.Config{}).Items); n != 4 {
+		t.Errorf("%d kinds cannot be listed, want 4", n)
 	}
 }
 
@@ -104,7 +140,8 @@ func (fullDisk) Write([]byte) (int, error) { return 0, errors.New("the disk is f
 
 func TestWritingFails(t *testing.T) {
 	r := hostileReport()
-	if r.WriteText(fullDisk{}) == nil || r.WriteMarkdown(fullDisk{}) == nil {
+	c := configdiff.ListChecks(checksConfig())
+	if r.WriteText(fullDisk{}) == nil || r.WriteMarkdown(fullDisk{}) == nil || c.WriteText(fullDisk{}) == nil || c.WriteMarkdown(fullDisk{}) == nil {
 		t.Error("a full disk is no error")
 	}
 }
