@@ -8,7 +8,8 @@
 //   - For the four scenarios of the platform's migration guide: [github.com/iotferry/iotferry/scenario].
 //   - To write a strategy of your own: [github.com/iotferry/iotferry/migrate.NewStrategy], and docs/strategies.md.
 //   - For what moved devices have to prove: [github.com/iotferry/iotferry/verify].
-//   - For server code that calls devices while they move: [github.com/iotferry/iotferry/route], and docs/backends.md.
+//   - For server code that calls devices while they move: [github.com/iotferry/iotferry/route], and docs/backends.md; to
+//     consume the messages of both instances: [github.com/iotferry/iotferry/route/dual].
 //   - To keep a campaign's journal: [github.com/iotferry/iotferry/migrate/journal].
 //   - To test strategies, verifiers, journals and your own program without a platform:
 //     [github.com/iotferry/iotferry/migrate/migratetest].

@@ -39,6 +39,7 @@ var rooms = map[string][]string{
 	"tslsync":                   {"iot", "migrate", "golang.org/x/sync"},
 	"aliyun/internal/subscribe": {"iot", "aliyun/internal/words", "github.com/Azure/go-amqp"},
 	"route":                     {"iot", "migrate", "golang.org/x/sync"},
+	"route/dual":                {"iot"},
 	"migrate/migratetest": {
 		"iot", "quota", "topology", "migrate", "migrate/journal", "verify", "internal/fake", "internal/fake/fleet",
 		"internal/fake/sim", "github.com/google/go-cmp",
