@@ -53,6 +53,8 @@ func TestBefore(t *testing.T) {
 			switch {
 			case d.Kind == configdiff.Label && d.Count != devices:
 				t.Errorf("labels: %d devices, want %d", d.Count, devices)
+			case d.Kind == configdiff.Update && (d.Count != 3 || len(d.Devices) != 2 || d.Devices[0] != direct(1)):
+				t.Errorf("update: %d devices, %v: want 3, and the first two named", d.Count, d.Devices)
 			case d.Name == "mns" && d.Product == migratetest.DirectProduct:
 				if want := `use AMQP group "alarms" (alarms0001)`; d.Severity != configdiff.Work || !strings.Contains(d.Why, want) {
 					t.Errorf("MNS with AMQP: %s: %s, want work: ...%s", d.Severity, d.Why, want)
