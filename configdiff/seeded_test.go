@@ -179,6 +179,10 @@ func ruleSeeds() []seedFunc {
 		changed(func(x *iot.RuleDetail) { x.Outputs = x.Outputs[:1] }),
 		changed(func(x *iot.RuleDetail) { x.Outputs[0].OnError = !x.Outputs[0].OnError }),
 		changed(func(x *iot.RuleDetail) { x.Outputs[0].Configuration = json.RawMessage(`{"n":2}`) }),
+		changed(func(x *iot.RuleDetail) { // the form of JSON and the order of actions do not count
+			x.Outputs[0].Configuration = json.RawMessage(`{ "n" : 1.0e0, "tableName":"t" }`)
+			slices.Reverse(x.Outputs)
+		}).quiet(),
 	}
 }
 
