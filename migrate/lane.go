@@ -62,6 +62,7 @@ type lane struct {
 	roundError string       // what kept a verifier from looking in the round under way
 	seen       DeviceSet    // on both instances or on none, by the look under way
 	astray     DeviceSet    // the same, by the last complete look
+	looked     time.Time    // when the last look or round of this phase ended that decided nothing
 	looks      [2]time.Time // when the last two complete looks of this phase ended, the older first
 	undecided  int          // devices without a final verdict when the last round ended
 	firstRound time.Time    // when the first round of this phase ended
@@ -204,7 +205,7 @@ func (l *lane) enter(p phase, at time.Time) {
 	l.phase, l.since = p, at
 	l.tries, l.tryAt, l.errored = 0, time.Time{}, ""
 	clear(l.missing)
-	l.looks, l.firstRound = [2]time.Time{}, time.Time{}
+	l.looked, l.looks, l.firstRound = time.Time{}, [2]time.Time{}, time.Time{}
 	l.astray = nil
 	l.forgetRound()
 	l.asked = time.Time{}

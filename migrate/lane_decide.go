@@ -216,15 +216,28 @@ func (l *lane) decideArriving(now time.Time) answer {
 		}
 		deadline = l.since.Add(l.deadlines.Console)
 	}
-	if !now.Before(deadline) {
+	if l.overdue(now, deadline) {
 		return l.expireArrival(now)
-	}
-	if now.Before(l.tryAt) {
-		return answer{next: earliest(l.tryAt, deadline)}
 	}
 	t := l.task(TaskLook)
 	lo, hi := l.waveRange()
 	t.list = l.lister(lo, hi, func(i int32) bool { return l.dev[i].state.unresolved() })
+	return l.lookUntil(now, deadline, l.deadlines.Arrive, t)
+}
+
+// overdue reports whether a deadline has passed, and looking since then decides nothing: no device fails because nobody looked.
+func (l *lane) overdue(now, deadline time.Time) bool {
+	return !now.Before(deadline) && !l.looked.Before(deadline)
+}
+
+// lookUntil answers with a look or a round when it is due. At the deadline it is due at once, and has some time of its own.
+func (l *lane) lookUntil(now, deadline time.Time, extra time.Duration, t *Task) answer {
+	switch {
+	case !now.Before(deadline):
+		return answer{task: t, next: now.Add(extra)}
+	case now.Before(l.tryAt):
+		return answer{next: earliest(l.tryAt, deadline)}
+	}
 	return answer{task: t, next: deadline}
 }
 
@@ -303,16 +316,13 @@ func (l *lane) decideCheck(now time.Time) answer {
 
 // decideRound asks for a round of verification, or gives up on what is undecided at the deadline.
 func (l *lane) decideRound(now, deadline time.Time) answer {
-	if !now.Before(deadline) {
+	if l.overdue(now, deadline) {
 		return l.expireVerdicts(now)
-	}
-	if now.Before(l.tryAt) {
-		return answer{next: earliest(l.tryAt, deadline)}
 	}
 	t := l.task(TaskVerify)
 	lo, hi := l.scope()
 	t.list = l.lister(lo, hi, l.askable)
-	return answer{task: t, next: deadline}
+	return l.lookUntil(now, deadline, l.deadlines.Verify, t)
 }
 
 // expireVerdicts fails the devices that are still inconclusive. If the verifiers could not look, that is not the

@@ -143,6 +143,8 @@ func (l *lane) unmoved(i int32, at time.Time) {
 func (l *lane) endRound(e Entry) {
 	if l.progress {
 		l.tries = 0
+	} else {
+		l.looked = e.At
 	}
 	l.progress = false
 	l.again(e.At, e.Error)

@@ -73,7 +73,10 @@ func (l *loop) run(ctx context.Context) error {
 		if l.working == 0 && next.IsZero() && !l.state.waiting() {
 			return ctx.Err() // a task that was cancelled leaves nothing to do, either
 		}
-		if err := l.wait(ctx, l.giveUp(next)); err != nil {
+		if next, err = l.giveUp(next); err != nil {
+			return err
+		}
+		if err := l.wait(ctx, next); err != nil {
 			return err
 		}
 	}
@@ -405,7 +408,7 @@ func (l *loop) follow(ctx context.Context) error {
 
 // giveUp cancels the tasks whose deadline has passed, and returns when the next one is due, if that is before next. A
 // call that is given up tells by itself that its outcome is unknown.
-func (l *loop) giveUp(next time.Time) time.Time {
+func (l *loop) giveUp(next time.Time) (time.Time, error) {
 	now := l.r.config.Clock.Now()
 	for _, w := range l.busy {
 		switch {
@@ -416,9 +419,26 @@ func (l *loop) giveUp(next time.Time) time.Time {
 			w.stale = w.task.Kind != TaskMove
 			w.deadline = time.Time{}
 			w.cancel()
+			if err := l.gaveUp(w); err != nil {
+				return next, err
+			}
 		}
 	}
-	return next
+	return next, nil
+}
+
+// gaveUp records of a look or a round at a wave that it was given up: what nobody could see is nobody's failure.
+func (l *loop) gaveUp(w *work) error {
+	kinds := map[TaskKind]EntryKind{TaskLook: EntryLook, TaskVerify: EntryVerdicts}
+	kind, ok := kinds[w.task.Kind]
+	if !ok {
+		return nil
+	}
+	plan := l.r.config.Plan.Lanes[w.lane]
+	return l.record(Entry{
+		Kind: kind, At: l.r.config.Clock.Now(), Lane: plan.Lane.ID, Stage: plan.Stages[w.task.Stage].Name, Wave: w.task.Wave + 1,
+		Error: "no answer came until the deadline", End: true,
+	}, true)
 }
 
 // timer tells when next is reached. A clock that jumps must not be asked while a task is under way, which is why it

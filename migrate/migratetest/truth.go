@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"time"
 
 	"github.com/iotferry/iotferry/internal/fake"
 	"github.com/iotferry/iotferry/iot"
@@ -18,6 +19,36 @@ func (c *Cloud) Devices() iter.Seq[iot.DeviceID] {
 			}
 		}
 	}
+}
+
+// A Truth is what is really so about a device, whatever the registries show: no client of the platform could know it.
+type Truth struct {
+	Device   iot.DeviceID
+	Owner    string       // ID of the instance where it lives; empty for the public one
+	Online   bool         // it has a connection with a device behind it
+	Served   time.Time    // when the newest such connection began where it lives, over or not; zero if it had none since it came
+	Gateway  iot.DeviceID // zero for a device that has none
+	Moved    int          // how often it was moved away from the instance where it was created
+	Returned int          // how often it was moved back
+}
+
+// Truths returns what is so about every device of the fleet file, in its order.
+func (c *Cloud) Truths() []Truth {
+	known := make(map[iot.DeviceID]fake.Truth, len(c.fleet.Devices))
+	for _, p := range c.fleet.Products {
+		list, _ := c.cloud.Truths(p.Key)
+		for _, t := range list {
+			known[t.ID] = t
+		}
+	}
+	all := make([]Truth, 0, len(c.fleet.Devices))
+	for _, d := range c.fleet.Devices {
+		t := known[d.ID]
+		all = append(all, Truth{
+			Device: d.ID, Owner: t.Instance, Online: t.Alive, Served: t.Served, Gateway: t.Gateway, Moved: t.Moved, Returned: t.Returned,
+		})
+	}
+	return all
 }
 
 // Owner returns the ID of the instance where a device lives, whatever the registries show: empty for the public one.
