@@ -55,18 +55,19 @@ type lane struct {
 	inFlight int             // how many calls from queue[next] on have an intent, but no outcome
 	lastCall time.Time
 
-	tries      int          // rounds, looks or retries without progress in this phase
-	tryAt      time.Time    // when the next one is due; zero for at once
-	errored    string       // what kept the last round or look from being made
-	progress   bool         // the round under way has decided something
-	roundError string       // what kept a verifier from looking in the round under way
-	seen       DeviceSet    // on both instances or on none, by the look under way
-	astray     DeviceSet    // the same, by the last complete look
-	looked     time.Time    // when the last look or round of this phase ended that decided nothing
-	looks      [2]time.Time // when the last two complete looks of this phase ended, the older first
-	undecided  int          // devices without a final verdict when the last round ended
-	firstRound time.Time    // when the first round of this phase ended
-	until      time.Time    // the end of the least waiting time
+	tries      int                        // rounds, looks or retries without progress in this phase
+	tryAt      time.Time                  // when the next one is due; zero for at once
+	errored    string                     // what kept the last round or look from being made
+	progress   bool                       // the round under way has decided something
+	roundError string                     // what kept a verifier from looking in the round under way
+	seen       DeviceSet                  // on both instances or on none, by the look under way
+	astray     DeviceSet                  // the same, by the last complete look
+	strange    map[iot.DeviceID]time.Time // on neither instance or on both, by every look before the wave since then
+	looked     time.Time                  // when the last look or round of this phase ended that decided nothing
+	looks      [2]time.Time               // when the last two complete looks of this phase ended, the older first
+	undecided  int                        // devices without a final verdict when the last round ended
+	firstRound time.Time                  // when the first round of this phase ended
+	until      time.Time                  // the end of the least waiting time
 
 	halt     HaltReason
 	haltNote string
@@ -205,6 +206,7 @@ func (l *lane) enter(p phase, at time.Time) {
 	l.phase, l.since = p, at
 	l.tries, l.tryAt, l.errored = 0, time.Time{}, ""
 	clear(l.missing)
+	l.strange = nil
 	l.looked, l.looks, l.firstRound = time.Time{}, [2]time.Time{}, time.Time{}
 	l.astray = nil
 	l.forgetRound()

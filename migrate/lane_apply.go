@@ -86,9 +86,15 @@ func (l *lane) applyHalt(e Entry) {
 }
 
 // takenOver makes every open intent unknown: nobody knows what became of it. A look or a round that was not finished is
-// forgotten.
-func (l *lane) takenOver(at time.Time) {
+// forgotten, and the time when no runner was there to look does not count: verifiers begin anew, too.
+func (l *lane) takenOver(at time.Time, idle time.Duration) {
 	l.forgetRound()
+	if idle > 0 && !l.firstRound.IsZero() {
+		l.firstRound = l.firstRound.Add(idle)
+	}
+	if idle > 0 && l.observed() {
+		l.since = l.since.Add(idle)
+	}
 	l.asked = time.Time{}
 	if l.back != nil {
 		l.back.asked = time.Time{}
@@ -96,6 +102,17 @@ func (l *lane) takenOver(at time.Time) {
 	for l.inFlight > 0 {
 		l.callUnknown(at)
 	}
+}
+
+// observed reports whether devices have until a deadline to be seen. What a person waits for goes by the calendar.
+func (l *lane) observed() bool {
+	switch l.phase {
+	case phaseArriving:
+		return !l.byConsole()
+	case phaseVerifying:
+		return true
+	}
+	return l.phase == phaseCheck && l.stagePlan().Wait.Max == 0
 }
 
 func (l *lane) applyStage(e Entry) error {

@@ -3,6 +3,8 @@ package migrate
 import (
 	"fmt"
 	"time"
+
+	"github.com/iotferry/iotferry/iot"
 )
 
 func (l *lane) nextWave(at time.Time) {
@@ -29,6 +31,10 @@ func (l *lane) applyWave(e Entry) error {
 		l.again(e.At, e.Error)
 		return nil
 	}
+	if l.doubts(e) {
+		l.again(e.At, "devices of the wave are on neither instance, or on both: one look is not believed")
+		return nil
+	}
 	lo, hi := l.waveRange()
 	l.indexRange(lo, hi)
 	if err := l.each(e.Asleep, l.setAsleep); err != nil {
@@ -50,6 +56,25 @@ func (l *lane) applyWave(e Entry) error {
 	}
 	l.settle(e.At)
 	return nil
+}
+
+// doubts reports whether a look before a wave shows devices on neither instance or on both that were not so in every look since
+// Deadlines.Visible: an answer may have left them out, and what it leaves out is not gone.
+func (l *lane) doubts(e Entry) bool {
+	strange := make(map[iot.DeviceID]time.Time, len(e.Gone)+len(e.Both))
+	fresh := false
+	for _, set := range [...]DeviceSet{e.Gone, e.Both} {
+		for _, id := range set {
+			since, ok := l.strange[id]
+			if !ok {
+				since = e.At
+			}
+			strange[id] = since
+			fresh = fresh || e.At.Before(since.Add(l.deadlines.Visible))
+		}
+	}
+	l.strange = strange
+	return fresh
 }
 
 // dropFamily fails the devices of a family that is not as planned; what is left of it is not moved.

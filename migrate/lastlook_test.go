@@ -2,6 +2,7 @@ package migrate_test
 
 import (
 	"context"
+	"iter"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -91,4 +92,78 @@ func (m mayHang) States(ctx context.Context, product string, names []string) ([]
 		return nil, ctx.Err()
 	}
 	return m.StateReader.States(ctx, product, names)
+}
+
+// TestDowntimeLeavesVerifiersTheirTime restarts a campaign long after the deadline of a wave with a verifier that, as those
+// do that wait for an answer, passes no device in its first look. The time in which no runner was there does not count.
+func TestDowntimeLeavesVerifiersTheirTime(t *testing.T) {
+	clock := migratetest.NewClock(time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC))
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	c := start(t, setup{
+		fleet: migratetest.GenerateOptions{Direct: 6}, clock: clock, strategy: func(*migratetest.Cloud) migrate.Strategy { return patient() },
+		watch: func(e migrate.Entry, _ *migrate.State) {
+			if e.Stage == "rest" && e.Kind == migrate.EntryVerdicts && e.End {
+				stop()
+			}
+		},
+	})
+	if _, err := c.runner.Run(ctx); err == nil {
+		t.Fatal("the run was not stopped")
+	}
+	clock.Advance(12 * time.Hour)
+	c.config.Strategies = []migrate.Strategy{patient()}
+	c.newRunner()
+	if r := c.run(); r.Outcome != migrate.OutcomeProven {
+		t.Errorf("the campaign ends %s: %+v", r.Outcome, r.Lanes)
+	}
+}
+
+// patient has a verifier that a new process has to begin anew.
+func patient() migrate.Strategy {
+	asked := map[iot.DeviceID]int{}
+	twice := migrate.NewVerifier("twice", func(_ context.Context, s *migrate.Subject) iter.Seq2[migrate.Finding, error] {
+		return func(yield func(migrate.Finding, error) bool) {
+			for _, d := range s.Devices {
+				asked[d.ID]++
+				f := migrate.Finding{Device: d.ID, Verdict: migrate.Inconclusive, Evidence: migrate.Evidence{Source: "test", At: s.Now, Seen: "asked"}}
+				if asked[d.ID] > 1 {
+					f.Verdict = migrate.Pass
+				}
+				if !yield(f, nil) {
+					return
+				}
+			}
+		}
+	})
+	return migrate.NewStrategy("patient",
+		func(migrate.Lane) migrate.Match { return migrate.Match{Fits: true} },
+		func(migrate.Lane) ([]migrate.Stage, error) {
+			return []migrate.Stage{
+				{Name: "create-task", Console: migrate.ConsoleCreate},
+				{Name: "first-gray", Console: migrate.ConsoleGray, Move: &migrate.Move{Devices: 1}, Verify: []migrate.Verifier{twice}},
+				{Name: "confirm-gray", Console: migrate.ConsoleConfirm},
+				{Name: "rest", Move: &migrate.Move{Rest: true}, Verify: []migrate.Verifier{twice}},
+			}, nil
+		})
+}
+
+// TestOneLookIsNotBelieved leaves devices out of a single answer before their wave: they are not gone.
+func TestOneLookIsNotBelieved(t *testing.T) {
+	asked := 0
+	c := start(t, setup{
+		fleet: migratetest.GenerateOptions{Direct: 8},
+		fault: func(op migratetest.Op) migratetest.Fault {
+			if op.Name != "BatchGetDeviceState" {
+				return migratetest.Fault{}
+			}
+			if asked++; asked > 1 {
+				return migratetest.Fault{}
+			}
+			return migratetest.Fault{Drop: func(name string) bool { return name == op.Devices[0] }}
+		},
+	})
+	if r := c.run(); r.Outcome != migrate.OutcomeProven || asked < 2 {
+		t.Errorf("the campaign ends %s: %+v", r.Outcome, r.Lanes)
+	}
 }

@@ -51,21 +51,23 @@ func (s *State) Apply(e Entry) error {
 		return fmt.Errorf("%w: entry %d is %q, the first must be %q", ErrDamaged, s.seq+1, e.Kind, EntryCampaign)
 	}
 	s.seq++
+	idle := e.At.Sub(s.latest)
 	s.latest = e.At
-	if err := s.fold(e); err != nil {
+	if err := s.fold(e, idle); err != nil {
 		return fmt.Errorf("entry %d: %w", s.seq, err)
 	}
 	return nil
 }
 
-func (s *State) fold(e Entry) error {
+// fold takes in an entry, which came so long after the one before.
+func (s *State) fold(e Entry, idle time.Duration) error {
 	switch e.Kind {
 	case EntryCampaign:
 		return s.bind(e)
 	case EntryRunner:
 		s.fence = max(s.fence, e.Fence)
 		for _, l := range s.lanes {
-			l.takenOver(e.At)
+			l.takenOver(e.At, idle)
 		}
 		return nil
 	case EntryDecision:
