@@ -63,7 +63,7 @@ type lane struct {
 	seen       DeviceSet                  // on both instances or on none, by the look under way
 	astray     DeviceSet                  // the same, by the last complete look
 	strange    map[iot.DeviceID]time.Time // on neither instance or on both, by every look before the wave since then
-	looked     time.Time                  // when the last look or round of this phase ended that decided nothing
+	looked     [2]time.Time               // when the last two looks or rounds of this phase ended, the older first, if they decided nothing
 	looks      [2]time.Time               // when the last two complete looks of this phase ended, the older first
 	undecided  int                        // devices without a final verdict when the last round ended
 	firstRound time.Time                  // when the first round of this phase ended
@@ -207,7 +207,7 @@ func (l *lane) enter(p phase, at time.Time) {
 	l.tries, l.tryAt, l.errored = 0, time.Time{}, ""
 	clear(l.missing)
 	l.strange = nil
-	l.looked, l.looks, l.firstRound = time.Time{}, [2]time.Time{}, time.Time{}
+	l.looked, l.looks, l.firstRound = [2]time.Time{}, [2]time.Time{}, time.Time{}
 	l.astray = nil
 	l.forgetRound()
 	l.asked = time.Time{}

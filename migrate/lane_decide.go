@@ -225,20 +225,25 @@ func (l *lane) decideArriving(now time.Time) answer {
 	return l.lookUntil(now, deadline, l.deadlines.Arrive, t)
 }
 
-// overdue reports whether a deadline has passed, and looking since then decides nothing: no device fails because nobody looked.
+// overdue reports whether a deadline has passed, and two looks since then have decided nothing: no device fails because nobody
+// looked. Two, as the first may only ask for what the second sees.
 func (l *lane) overdue(now, deadline time.Time) bool {
-	return !now.Before(deadline) && !l.looked.Before(deadline)
+	return !now.Before(deadline) && !l.looked[0].Before(deadline)
 }
 
-// lookUntil answers with a look or a round when it is due. At the deadline it is due at once, and has some time of its own.
+// lookUntil answers with a look or a round when it is due. One is due at the deadline; those after it have some time of their own.
 func (l *lane) lookUntil(now, deadline time.Time, extra time.Duration, t *Task) answer {
-	switch {
-	case !now.Before(deadline):
-		return answer{task: t, next: now.Add(extra)}
-	case now.Before(l.tryAt):
-		return answer{next: earliest(l.tryAt, deadline)}
+	due := l.tryAt
+	if l.looked[1].Before(deadline) && deadline.Before(due) {
+		due = deadline
 	}
-	return answer{task: t, next: deadline}
+	switch {
+	case now.Before(due):
+		return answer{next: due}
+	case now.Before(deadline):
+		return answer{task: t, next: deadline}
+	}
+	return answer{task: t, next: now.Add(extra)}
 }
 
 // expireArrival gives up on devices that did not arrive. What the last look showed on both instances or on

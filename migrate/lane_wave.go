@@ -168,8 +168,9 @@ func (l *lane) unmoved(i int32, at time.Time) {
 func (l *lane) endRound(e Entry) {
 	if l.progress {
 		l.tries = 0
+		l.looked = [2]time.Time{}
 	} else {
-		l.looked = e.At
+		l.looked = [2]time.Time{l.looked[1], e.At}
 	}
 	l.progress = false
 	l.again(e.At, e.Error)

@@ -15,6 +15,20 @@ import (
 	"github.com/iotferry/iotferry/migrate/migratetest"
 )
 
+// TestDecisionsBeforeTheBeginning are refused: as the first entry of a journal they would spoil it.
+func TestDecisionsBeforeTheBeginning(t *testing.T) {
+	c := start(t, setup{fleet: migratetest.GenerateOptions{Direct: 3}})
+	for _, kind := range []migrate.DecisionKind{migrate.Pause, migrate.Abort} {
+		err := c.runner.Decide(t.Context(), migrate.Decision{Kind: kind, By: "the test"})
+		if err == nil || !strings.Contains(err.Error(), "has not begun") {
+			t.Errorf("%s before the first run: %v", kind, err)
+		}
+	}
+	if r := c.run(); r.Outcome != migrate.OutcomeProven {
+		t.Errorf("the campaign ends %s", r.Outcome)
+	}
+}
+
 // TestDowntimeFailsNobody stops a campaign in the middle of a wave for longer than every deadline of its devices. They
 // fail by what is seen after that, never because nobody looked.
 func TestDowntimeFailsNobody(t *testing.T) {

@@ -117,6 +117,9 @@ func (s *State) Check(d Decision) error {
 	if d.By == "" {
 		return fmt.Errorf("decision %s: By is empty: say who decides", d.Kind)
 	}
+	if !s.bound {
+		return fmt.Errorf("decision %s: the campaign has not begun: nothing can be decided before its first run", d.Kind)
+	}
 	if d.Lane == "" {
 		return s.checkAll(d)
 	}
