@@ -477,6 +477,9 @@ func (l *loop) handle(e event) error {
 				continue
 			}
 		}
+		if entry.End {
+			w.deadline = time.Time{} // it has looked: there is nothing left to give up
+		}
 		if err := l.record(entry, true); err != nil {
 			return fmt.Errorf("task of lane %s: %w", entry.Lane, err)
 		}

@@ -2,6 +2,7 @@ package fake
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/iotferry/iotferry/iot"
@@ -19,6 +20,7 @@ type Truth struct {
 	Returned int          // how often it was moved back
 	Kicked   int          // how often a move cut it off
 	LastSeen time.Time    // when it was last connected: now, for one that is; zero for one that never was
+	Served   time.Time    // when its newest session with a device behind it began where it lives, over or not; zero if it had none since it came
 }
 
 // Truth returns what is so about a device, and false if there is none.
@@ -59,7 +61,25 @@ func (c *Cloud) truth(d *device) Truth {
 	if d.gateway != nil {
 		t.Gateway = d.gateway.id()
 	}
+	t.Served = timeOf(d.served())
 	return t
+}
+
+// served returns when the newest session of the device began that was at its instance, since it came there, with a device
+// behind it; 0 if there was none.
+func (d *device) served() stamp {
+	if s := d.stay; s.in == d.home && s.from >= d.here && !s.dead {
+		return s.from
+	}
+	for _, s := range slices.Backward(d.past) {
+		if s.from < d.here {
+			return 0
+		}
+		if s.in == d.home && !s.dead {
+			return s.from
+		}
+	}
+	return 0
 }
 
 // Owner returns the ID of the instance where a device lives, and false if there is no such device.
