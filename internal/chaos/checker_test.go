@@ -18,9 +18,9 @@ import (
 type checker struct {
 	plan   *migrate.Plan
 	truths func() []migratetest.Truth
-	now    func() time.Time // by the platform's clock
-	sink   verify.Sink      // what the target really forwarded
-	bound  time.Duration    // how long a family may be split: see splitBound
+	now    func() time.Time                            // by the platform's clock
+	sink   verify.Sink                                 // what the target really forwarded
+	bound  time.Duration                               // how long a family may be split: see splitBound
 	lies   func(verifier string, id iot.DeviceID) bool // a pass that no verifier could know to be false; nil for none
 
 	mu         sync.Mutex

@@ -12,7 +12,7 @@ import (
 // facts are what the journal has said of one device: kept apart from the engine's own state, to judge it.
 type facts struct {
 	lane    *laneFacts
-	family  int       // index in the lane's plan
+	family  int // index in the lane's plan
 	gateway iot.DeviceID
 	sent    time.Time // when the newest call with it was announced, by the runner's clock; zero if it never was
 	free    bool      // it may be in a call: it never was, or the last one certainly left it at the source

@@ -13,10 +13,10 @@ import (
 // rates say how often each kind of fault happens, 0 to 1. All are drawn from the seed.
 type rates struct {
 	Throttle, ServerError, Lost, NoEffect, DropName, Refused, AcceptedUnseen float64 // of moves
-	Read, ReadThrottle, Stale, Missing                                      float64 // of reads
-	Answer, PubLost, CommandLost                                            float64 // of devices and commands
-	Duplicate, Shuffle, Gap                                                 float64 // of messages
-	Slow                                                                    time.Duration
+	Read, ReadThrottle, Stale, Missing                                       float64 // of reads
+	Answer, PubLost, CommandLost                                             float64 // of devices and commands
+	Duplicate, Shuffle, Gap                                                  float64 // of messages
+	Slow                                                                     time.Duration
 }
 
 func (d dice) rates() rates {
