@@ -77,7 +77,11 @@ func (w *world) clearUp() {
 
 // process runs the campaign until it ends, or this process does.
 func (w *world) process(ctx context.Context) error {
-	r, err := w.runner(fatefulJournal{w.journal, w})
+	var stored migrate.Journal = w.journal
+	if w.bad.journal != nil {
+		stored = w.bad.journal(stored)
+	}
+	r, err := w.runner(fatefulJournal{stored, w})
 	if err != nil {
 		return err
 	}
@@ -86,7 +90,7 @@ func (w *world) process(ctx context.Context) error {
 	w.fate.begin(cancel)
 	_, err = r.Run(ctx)
 	w.checker.look()
-	w.checker.anew(context.Background(), w.journal, campaign)
+	w.checker.anew(context.Background(), stored, campaign)
 	if w.alive() != nil {
 		return errDead
 	}

@@ -23,6 +23,8 @@ type checker struct {
 	bound  time.Duration                               // how long a family may be split: see splitBound
 	lies   func(verifier string, id iot.DeviceID) bool // a pass that no verifier could know to be false; nil for none
 
+	fresh func() *migrate.State
+
 	mu         sync.Mutex
 	shadow     *migrate.State // folds what became durable
 	lanes      map[string]*laneFacts
@@ -43,7 +45,7 @@ type checker struct {
 
 func newChecker(p *migrate.Plan, truths func() []migratetest.Truth, now func() time.Time, sink verify.Sink) *checker {
 	c := &checker{
-		plan: p, truths: truths, now: now, sink: sink, bound: splitBound(p), shadow: migrate.NewState(p),
+		plan: p, truths: truths, now: now, sink: sink, bound: splitBound(p), shadow: migrate.NewState(p), fresh: func() *migrate.State { return migrate.NewState(p) },
 		lanes: map[string]*laneFacts{}, devices: map[iot.DeviceID]*facts{},
 		truth: map[iot.DeviceID]migratetest.Truth{}, moved: map[iot.DeviceID]time.Time{}, answered: map[iot.DeviceID]time.Time{},
 		split: map[iot.DeviceID]time.Time{}, excused: map[iot.DeviceID]bool{},
@@ -212,7 +214,7 @@ func (c *checker) same(state *migrate.State, at time.Time) {
 
 // anew folds a journal from its beginning.
 func (c *checker) anew(ctx context.Context, j migrate.Journal, campaign string) {
-	state := migrate.NewState(c.plan)
+	state := c.fresh()
 	for e, err := range j.Entries(ctx, campaign, 0) {
 		if err == nil {
 			err = state.Apply(e)

@@ -26,6 +26,7 @@ type facts struct {
 type laneFacts struct {
 	plan     *migrate.LanePlan
 	call     *migrate.Entry // the intent of the call under way; nil if none is
+	called   bool           // it has been made
 	asked    *migrate.Entry // the same of a console task
 	doing    bool           // the stage's own code is under way
 	forgiven int            // failed devices that a person accepted
@@ -145,7 +146,7 @@ func (c *checker) intent(l *laneFacts, e migrate.Entry) {
 		}
 		f.sent, f.free = e.At, false
 	}
-	l.call, c.lastIntent = &e, e.Names
+	l.call, l.called, c.lastIntent = &e, false, e.Names
 }
 
 // verdicts checks that what passed is true.
@@ -188,6 +189,10 @@ func (c *checker) callAnnounced(product string, names []string) string {
 		if !slices.Equal(want, names) {
 			return fmt.Sprintf("a call moves %v; the journal has announced %v", names, want)
 		}
+		if l.called {
+			return fmt.Sprintf("a call moves %v a second time, by one announcement", names)
+		}
+		l.called = true
 		return ""
 	}
 	return fmt.Sprintf("a call moves %v of %s, which no entry of the journal has announced", names, product)

@@ -117,7 +117,9 @@ func (o *careless) wrong(ctx context.Context, t migrate.ConsoleTask) error {
 		if t.Kind.Moves() {
 			p.DeviceNames = namesOf(other, p.ProductKey, 2)
 			for _, name := range p.DeviceNames {
-				o.world.checker.excuse(iot.DeviceID{ProductKey: p.ProductKey, DeviceName: name})
+				id := iot.DeviceID{ProductKey: p.ProductKey, DeviceName: name}
+				o.world.checker.excuse(id)
+				o.world.hitFamily(id, "it was moved by mistake, before anybody saw whether it was awake")
 			}
 		}
 		t.Products = []migrate.ConsoleProduct{p}

@@ -38,6 +38,8 @@ type world struct {
 	fate     *fate
 	silent   map[iot.DeviceID]bool // they are shown online with nobody behind, or their gateway is
 
+	bad defect
+
 	mu      sync.Mutex
 	stories []string
 }
@@ -45,8 +47,21 @@ type world struct {
 // start is when every world begins.
 func start() time.Time { return time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC) }
 
+// A defect is something that a bad runner, journal or platform does, to see that the checker notices it. All parts may be nil.
+type defect struct {
+	platform func(*world, iot.Platform) iot.Platform
+	journal  func(migrate.Journal) migrate.Journal
+	verifier func(migrate.Verifier) migrate.Verifier
+	judged   func(migrate.Plan) migrate.Plan // the plan by which the checker judges
+	truths   func([]migratetest.Truth) []migratetest.Truth
+}
+
 func newWorld(ctx context.Context, seed uint64) (*world, error) {
-	w := &world{seed: seed, dice: newDice(seed, 1), journal: journal.NewMemory(), keys: map[iot.DeviceID]iot.Credential{}, silent: map[iot.DeviceID]bool{}}
+	return newBadWorld(ctx, seed, defect{})
+}
+
+func newBadWorld(ctx context.Context, seed uint64, bad defect) (*world, error) {
+	w := &world{bad: bad, seed: seed, dice: newDice(seed, 1), journal: journal.NewMemory(), keys: map[iot.DeviceID]iot.Credential{}, silent: map[iot.DeviceID]bool{}}
 	w.fleet, w.options, w.history = w.dice.fleet(), w.dice.options(), w.dice.chance(0.1)
 	w.clock = &wall{platform: migratetest.NewClock(start())}
 	w.weather = newWeather(seed, w.dice.rates(), w.clock.platform.Now)
@@ -62,7 +77,7 @@ func newWorld(ctx context.Context, seed uint64) (*world, error) {
 	if err := w.makePlan(ctx); err != nil {
 		return nil, err
 	}
-	w.checker = newChecker(w.plan, w.cloud.Truths, w.clock.platform.Now, w.cloud.Sink())
+	w.checker = w.newChecker()
 	w.operator = &careless{Operator: w.cloud.Operator(), world: w, rate: w.dice.rate(0.3)}
 	for id := range w.cloud.Devices() {
 		if w.keys[id], err = w.cloud.Credential(ctx, id); err != nil {
@@ -74,6 +89,21 @@ func newWorld(ctx context.Context, seed uint64) (*world, error) {
 		return verifier == migrate.OnlineVerifier && w.silent[id]
 	}
 	return w, nil
+}
+
+func (w *world) newChecker() *checker {
+	plan, truths := w.plan, w.cloud.Truths
+	if w.bad.judged != nil {
+		p := w.bad.judged(*plan)
+		plan = &p
+	}
+	if w.bad.truths != nil {
+		truths = func() []migratetest.Truth { return w.bad.truths(w.cloud.Truths()) }
+	}
+	c := newChecker(plan, truths, w.clock.platform.Now, w.cloud.Sink())
+	c.fresh = func() *migrate.State { return migrate.NewState(w.plan) }
+	c.shadow = c.fresh()
+	return c
 }
 
 func (w *world) makePlan(ctx context.Context) error {
@@ -185,6 +215,9 @@ func (w *world) strategies() []migrate.Strategy {
 		if name := v.Name(); !w.history && (name == "synchronised" || strings.HasPrefix(name, "history")) {
 			return nil
 		}
+		if w.bad.verifier != nil {
+			return w.bad.verifier(v)
+		}
 		return v
 	}
 	return scenario.All(o)
@@ -197,6 +230,9 @@ func (w *world) platform() iot.Platform {
 	p.Source.Commander, p.Target.Commander = witness{p.Source.Commander, w.checker}, witness{p.Target.Commander, w.checker}
 	for _, i := range []*iot.Instance{&p.Source, &p.Target} {
 		i.StateReader = staleReader{i.StateReader, w.weather, i.Info.ID, &sync.Mutex{}, map[string]staleAnswer{}}
+	}
+	if w.bad.platform != nil {
+		p = w.bad.platform(w, p)
 	}
 	return p
 }
