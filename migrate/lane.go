@@ -64,7 +64,7 @@ type lane struct {
 	astray     DeviceSet                  // the same, by the last complete look
 	strange    map[iot.DeviceID]time.Time // on neither instance or on both, by every look before the wave since then
 	looked     [2]time.Time               // when the last two looks or rounds of this phase ended, the older first, if they decided nothing
-	looks      [2]time.Time               // when the last two complete looks of this phase ended, the older first
+	looks      [2]time.Time               // when the last two complete looks of this phase ended that saw no device astray, the older first
 	undecided  int                        // devices without a final verdict when the last round ended
 	firstRound time.Time                  // when the first round of this phase ended
 	until      time.Time                  // the end of the least waiting time

@@ -117,7 +117,7 @@ func (l *lane) applyLook(e Entry) error {
 	l.seen = append(append(l.seen, e.Gone...), e.Both...)
 	if e.End {
 		l.astray, l.seen = l.seen, nil
-		if e.Error == "" {
+		if e.Error == "" && len(l.astray) == 0 { // what is on both has moved already
 			l.looks = [2]time.Time{l.looks[1], e.At}
 		}
 		l.endRound(e)
@@ -127,11 +127,12 @@ func (l *lane) applyLook(e Entry) error {
 }
 
 // arrived records which devices are at the target. One that the console moves may move hours after the operator
-// was asked: it was still at the source in the complete look before this one, so after the end of the one before that.
+// was asked: it was still at the source in the complete look before this one, so after the end of the one before that, less the
+// time that an instance may take to show it.
 func (l *lane) arrived(set DeviceSet) error {
 	n := int32(0)
 	if l.byConsole() && !l.looks[0].IsZero() && len(set) > 0 {
-		n = l.newCall(l.looks[0])
+		n = l.newCall(later(l.lastCall, l.looks[0].Add(-l.deadlines.Visible)))
 	}
 	return l.each(set, func(i int32) {
 		if !l.dev[i].state.unresolved() {

@@ -63,6 +63,7 @@ func newWorld(ctx context.Context, seed uint64) (*world, error) {
 func newBadWorld(ctx context.Context, seed uint64, bad defect) (*world, error) {
 	w := &world{bad: bad, seed: seed, dice: newDice(seed, 1), journal: journal.NewMemory(), keys: map[iot.DeviceID]iot.Credential{}, silent: map[iot.DeviceID]bool{}}
 	w.fleet, w.options, w.history = w.dice.fleet(), w.dice.options(), w.dice.chance(0.1)
+	w.history = w.history && w.fleet.OfflineEvery == 0 // a sample of devices that report nothing proves nothing
 	w.clock = &wall{platform: migratetest.NewClock(start())}
 	w.weather = newWeather(seed, w.dice.rates(), w.clock.platform.Now)
 	w.fate = newFate(w)
