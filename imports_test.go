@@ -30,6 +30,7 @@ var rooms = map[string][]string{
 	"internal/fake/amqp":       {"iot", "internal/fake", "internal/fake/amqp/frame", "github.com/Azure/go-amqp"},
 	"internal/fake/amqp/frame": {},
 	"internal/fake/sim":        {"iot", "internal/fake", "internal/fake/openapi", "internal/fake/mqtt", "internal/fake/amqp"},
+	"internal/chaos":           {}, // tests alone
 	"cmd/iotsim":               {"iot", "fleets", "internal/fake", "internal/fake/fleet", "internal/fake/sim"},
 	"aliyun": {
 		"iot", "quota", "aliyun/internal/rpc", "aliyun/internal/subscribe", "github.com/eclipse/paho.mqtt.golang",

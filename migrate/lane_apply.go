@@ -86,21 +86,31 @@ func (l *lane) applyHalt(e Entry) {
 }
 
 // takenOver makes every open intent unknown: nobody knows what became of it. A look or a round that was not finished is
-// forgotten, and the time when no runner was there to look does not count: verifiers begin anew, too.
-func (l *lane) takenOver(at time.Time, idle time.Duration) {
+// forgotten.
+func (l *lane) takenOver(at time.Time) {
 	l.forgetRound()
-	if idle > 0 && !l.firstRound.IsZero() {
-		l.firstRound = l.firstRound.Add(idle)
-	}
-	if idle > 0 && l.observed() {
-		l.since = l.since.Add(idle)
-	}
 	l.asked = time.Time{}
 	if l.back != nil {
 		l.back.asked = time.Time{}
 	}
 	for l.inFlight > 0 {
 		l.callUnknown(at)
+	}
+}
+
+// idled leaves the time out of the deadlines of devices in which nobody looked: before a new runner, whose verifiers begin anew,
+// and when a machine slept for longer than a look or a round can take, as both are given up at their deadline.
+func (l *lane) idled(d time.Duration, anew bool) {
+	most := l.deadlines.Verify
+	if l.phase == phaseArriving {
+		most = l.deadlines.Arrive
+	}
+	if !l.observed() || !anew && d <= most {
+		return
+	}
+	l.since = l.since.Add(d)
+	if !l.firstRound.IsZero() {
+		l.firstRound = l.firstRound.Add(d)
 	}
 }
 

@@ -222,7 +222,7 @@ func (l *lane) decideArriving(now time.Time) answer {
 	t := l.task(TaskLook)
 	lo, hi := l.waveRange()
 	t.list = l.lister(lo, hi, func(i int32) bool { return l.dev[i].state.unresolved() })
-	return l.lookUntil(now, deadline, l.deadlines.Arrive, t)
+	return l.lookUntil(now, deadline, l.deadlines.Arrive/2, t)
 }
 
 // overdue reports whether a deadline has passed, and two looks since then have decided nothing: no device fails because nobody
@@ -327,7 +327,7 @@ func (l *lane) decideRound(now, deadline time.Time) answer {
 	t := l.task(TaskVerify)
 	lo, hi := l.scope()
 	t.list = l.lister(lo, hi, l.askable)
-	return l.lookUntil(now, deadline, l.deadlines.Verify, t)
+	return l.lookUntil(now, deadline, l.deadlines.Verify/2, t)
 }
 
 // expireVerdicts fails the devices that are still inconclusive. If the verifiers could not look, that is not the

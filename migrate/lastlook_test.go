@@ -115,7 +115,7 @@ func TestDowntimeLeavesVerifiersTheirTime(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	c := start(t, setup{
-		fleet: migratetest.GenerateOptions{Direct: 6}, clock: clock, strategy: func(*migratetest.Cloud) migrate.Strategy { return patient() },
+		fleet: migratetest.GenerateOptions{Direct: 6}, clock: clock, strategy: func(*migratetest.Cloud) migrate.Strategy { return patient(2) },
 		watch: func(e migrate.Entry, _ *migrate.State) {
 			if e.Stage == "rest" && e.Kind == migrate.EntryVerdicts && e.End {
 				stop()
@@ -126,22 +126,39 @@ func TestDowntimeLeavesVerifiersTheirTime(t *testing.T) {
 		t.Fatal("the run was not stopped")
 	}
 	clock.Advance(12 * time.Hour)
-	c.config.Strategies = []migrate.Strategy{patient()}
+	c.config.Strategies = []migrate.Strategy{patient(2)}
 	c.newRunner()
 	if r := c.run(); r.Outcome != migrate.OutcomeProven {
 		t.Errorf("the campaign ends %s: %+v", r.Outcome, r.Lanes)
 	}
 }
 
-// patient has a verifier that a new process has to begin anew.
-func patient() migrate.Strategy {
+// TestSleepLeavesVerifiersTheirTime is the same for a machine that slept while the runner was waiting.
+func TestSleepLeavesVerifiersTheirTime(t *testing.T) {
+	clock := migratetest.NewClock(time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC))
+	var once sync.Once
+	c := start(t, setup{
+		fleet: migratetest.GenerateOptions{Direct: 6}, clock: clock, strategy: func(*migratetest.Cloud) migrate.Strategy { return patient(4) },
+		watch: func(e migrate.Entry, _ *migrate.State) {
+			if e.Stage == "rest" && e.Kind == migrate.EntryVerdicts && e.End {
+				once.Do(func() { clock.Advance(12 * time.Hour) })
+			}
+		},
+	})
+	if r := c.run(); r.Outcome != migrate.OutcomeProven {
+		t.Errorf("the campaign ends %s: %+v", r.Outcome, r.Lanes)
+	}
+}
+
+// patient has a verifier that needs so many looks, and that a new process has to begin anew.
+func patient(looks int) migrate.Strategy {
 	asked := map[iot.DeviceID]int{}
 	twice := migrate.NewVerifier("twice", func(_ context.Context, s *migrate.Subject) iter.Seq2[migrate.Finding, error] {
 		return func(yield func(migrate.Finding, error) bool) {
 			for _, d := range s.Devices {
 				asked[d.ID]++
 				f := migrate.Finding{Device: d.ID, Verdict: migrate.Inconclusive, Evidence: migrate.Evidence{Source: "test", At: s.Now, Seen: "asked"}}
-				if asked[d.ID] > 1 {
+				if asked[d.ID] >= looks {
 					f.Verdict = migrate.Pass
 				}
 				if !yield(f, nil) {

@@ -51,23 +51,31 @@ func (s *State) Apply(e Entry) error {
 		return fmt.Errorf("%w: entry %d is %q, the first must be %q", ErrDamaged, s.seq+1, e.Kind, EntryCampaign)
 	}
 	s.seq++
-	idle := e.At.Sub(s.latest)
+	s.idle(e)
 	s.latest = e.At
-	if err := s.fold(e, idle); err != nil {
+	if err := s.fold(e); err != nil {
 		return fmt.Errorf("entry %d: %w", s.seq, err)
 	}
 	return nil
 }
 
-// fold takes in an entry, which came so long after the one before.
-func (s *State) fold(e Entry, idle time.Duration) error {
+// idle tells the lanes for how long nothing was recorded before an entry.
+func (s *State) idle(e Entry) {
+	if d := e.At.Sub(s.latest); d > 0 && s.bound {
+		for _, l := range s.lanes {
+			l.idled(d, e.Kind == EntryRunner)
+		}
+	}
+}
+
+func (s *State) fold(e Entry) error {
 	switch e.Kind {
 	case EntryCampaign:
 		return s.bind(e)
 	case EntryRunner:
 		s.fence = max(s.fence, e.Fence)
 		for _, l := range s.lanes {
-			l.takenOver(e.At, idle)
+			l.takenOver(e.At)
 		}
 		return nil
 	case EntryDecision:

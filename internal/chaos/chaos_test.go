@@ -68,7 +68,7 @@ func TestRandomFaults(t *testing.T) {
 	}
 	var steps atomic.Int64
 	var longest atomic.Int64
-	each(t, howMany(t, "CHAOS_SEEDS", 60), func(seed uint64) error {
+	each(t, howMany(t, "CHAOS_SEEDS", 25), func(seed uint64) error {
 		w, err := newWorld(t.Context(), seed)
 		if err != nil {
 			return err

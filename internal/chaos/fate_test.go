@@ -52,7 +52,10 @@ func newFate(w *world) *fate {
 		i.kind = []migrate.DecisionKind{migrate.Pause, migrate.Pause, migrate.Resume, migrate.Abort, migrate.Rollback}[w.dice.IntN(5)]
 		i.span = w.dice.span(time.Second, 6*time.Minute)
 		if i.what == "suspended" {
-			i.span = w.dice.span(time.Minute, 3*time.Hour)
+			i.span = w.dice.span(time.Minute, 10*time.Minute)
+			if w.dice.chance(0.5) { // longer than devices have to prove themselves
+				i.span = w.dice.span(31*time.Minute, 3*time.Hour)
+			}
 		}
 		if allowed[i.what] {
 			f.incidents = append(f.incidents, i)

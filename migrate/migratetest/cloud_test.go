@@ -108,7 +108,17 @@ func TestTruth(t *testing.T) {
 	if owner, ok := c.Owner(id); !ok || owner != target.ID || c.MovedTimes(id) != 1 || !c.Online(id) {
 		t.Errorf("after its move the device is at %q, moved %d times, online %v", owner, c.MovedTimes(id), c.Online(id))
 	}
+	moved, other := c.Truths()[0], c.Truths()[1]
+	if moved.Device != id || moved.Owner != target.ID || moved.Moved != 1 || !moved.Online || !moved.Served.After(start()) {
+		t.Errorf("after its move, the truth about the device is %+v", moved)
+	}
+	if other.Owner != "" || other.Moved != 0 || !other.Online || other.Served.After(start()) {
+		t.Errorf("the truth about a device that stays is %+v", other)
+	}
 	perform(migrate.ConsoleRollback)
+	if t0 := c.Truths()[0]; t0.Owner != "" || t0.Returned != 1 || !t0.Served.IsZero() {
+		t.Errorf("returned, and not connected yet, the truth about the device is %+v", t0)
+	}
 	if owner, _ := c.Owner(id); owner != "" || c.ReturnedTimes(id) != 1 {
 		t.Errorf("after the rollback the device is at %q, returned %d times", owner, c.ReturnedTimes(id))
 	}
