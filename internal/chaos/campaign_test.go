@@ -195,8 +195,8 @@ func (t tolerant) Latest(ctx context.Context, ids []iot.DeviceID) iter.Seq2[iot.
 	}
 }
 
-// explain tells all that is needed to understand a seed.
-func (w *world) explain() string {
+// explain tells what is needed to understand a seed, and the last entries of its journal.
+func (w *world) explain(most int) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "fleet %+v\nrates %+v\noptions %+v\n", w.fleet, w.weather.rates, w.options)
 	b.WriteString(strings.Join(w.stories, "\n"))
@@ -206,7 +206,7 @@ func (w *world) explain() string {
 			entries = append(entries, e)
 		}
 	}
-	for _, e := range entries {
+	for _, e := range entries[max(0, len(entries)-most):] {
 		fmt.Fprintf(&b, "\n%d %s %s %s/%s/%d", e.Seq, e.At.Format(time.RFC3339), e.Kind, e.Lane, e.Stage, e.Wave)
 		if e.Error+e.Note != "" {
 			fmt.Fprintf(&b, " %q %q", e.Error, e.Note)

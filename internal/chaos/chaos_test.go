@@ -2,8 +2,8 @@ package chaos
 
 import (
 	"flag"
-	"os"
-	"strconv"
+	"fmt"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -15,33 +15,21 @@ import (
 var (
 	replay = flag.Int64("chaos.seed", -1, "run this seed of the random fault test alone, and tell its story")
 	first  = flag.Uint64("chaos.first", 0, "the first seed")
+	seeds  = flag.Uint64("chaos.seeds", 25, "how many seeds of the random fault test to run: CI runs 2,000")
+	liars  = flag.Uint64("chaos.liars", 60, "how many campaigns on a lying platform to run: CI runs 1,000")
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// howMany returns a number of campaigns: that of an environment variable, which CI sets, or a few.
-func howMany(t *testing.T, name string, few uint64) uint64 {
-	t.Helper()
-	text := os.Getenv(name)
-	if text == "" {
-		return few
-	}
-	n, err := strconv.ParseUint(text, 10, 32)
-	if err != nil {
-		t.Fatalf("%s=%q is not a number", name, text)
-	}
-	return n
-}
-
 // each runs seeds on as many goroutines as there are processors.
-func each(t *testing.T, seeds uint64, run func(seed uint64) error) {
+func each(t *testing.T, count uint64, run func(seed uint64) error) {
 	t.Helper()
 	var next, failed atomic.Uint64
 	next.Store(*first)
 	var workers sync.WaitGroup
-	for range 2 {
+	for range runtime.GOMAXPROCS(0) {
 		workers.Go(func() {
-			for seed := next.Add(1) - 1; seed < *first+seeds && failed.Load() < 5; seed = next.Add(1) - 1 {
+			for seed := next.Add(1) - 1; seed < *first+count && failed.Load() < 5; seed = next.Add(1) - 1 {
 				if err := run(seed); err != nil {
 					failed.Add(1)
 					t.Errorf("seed %d: %v", seed, err)
@@ -60,23 +48,29 @@ func TestRandomFaults(t *testing.T) {
 			t.Fatal(err)
 		}
 		err = w.run(t.Context())
-		t.Log(w.explain())
+		t.Log(w.explain(1 << 30))
 		if err != nil {
 			t.Error(err)
 		}
 		return
 	}
-	var steps atomic.Int64
-	var longest atomic.Int64
-	each(t, howMany(t, "CHAOS_SEEDS", 25), func(seed uint64) error {
+	var mu sync.Mutex
+	var steps int
+	var longest time.Duration
+	each(t, *seeds, func(seed uint64) error {
 		w, err := newWorld(t.Context(), seed)
 		if err != nil {
 			return err
 		}
 		err = w.run(t.Context())
-		steps.Add(int64(w.checker.steps))
-		longest.Store(max(longest.Load(), int64(w.checker.longest)))
-		return err
+		mu.Lock()
+		defer mu.Unlock()
+		steps += w.checker.steps
+		longest = max(longest, w.checker.longest)
+		if err != nil {
+			return fmt.Errorf("%w\n%s\nto replay it: go test ./internal/chaos -run TestRandomFaults -v -chaos.seed=%d", err, w.explain(20), seed)
+		}
+		return nil
 	})
-	t.Logf("%d steps checked; the longest time that a family was split: %v", steps.Load(), time.Duration(longest.Load()))
+	t.Logf("%d campaigns, %d steps checked; the longest time that a family was split: %v", *seeds, steps, longest)
 }

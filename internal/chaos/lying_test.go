@@ -265,7 +265,7 @@ func (f *fraud) judge() (greens int, falsely []string) {
 // TestLyingPlatform counts devices that are proven and should not be, on platforms that lie in all ways, alone and combined.
 func TestLyingPlatform(t *testing.T) {
 	var campaigns, devices, victims, greens, falsely atomic.Int64
-	each(t, howMany(t, "CHAOS_LIARS", 60), func(seed uint64) error {
+	each(t, *liars, func(seed uint64) error {
 		f := drawFraud(seed)
 		if err := f.run(t.Context()); err != nil {
 			return err
