@@ -25,19 +25,18 @@ type checker struct {
 
 	fresh func() *migrate.State
 
-	mu         sync.Mutex
-	shadow     *migrate.State // folds what became durable
-	lanes      map[string]*laneFacts
-	devices    map[iot.DeviceID]*facts
-	lastIntent migrate.DeviceSet
-	truth      map[iot.DeviceID]migratetest.Truth
-	looked     time.Time
-	moved      map[iot.DeviceID]time.Time // a time when it was still elsewhere
-	split      map[iot.DeviceID]time.Time // since when a family is split, by its gateway
-	excused    map[iot.DeviceID]bool      // families that a person split
-	longest    time.Duration              // that a family was split
-	steps      int
-	breaches   []string
+	mu       sync.Mutex
+	shadow   *migrate.State // folds what became durable
+	lanes    map[string]*laneFacts
+	devices  map[iot.DeviceID]*facts
+	truth    map[iot.DeviceID]migratetest.Truth
+	looked   time.Time
+	moved    map[iot.DeviceID]time.Time // a time when it was still elsewhere
+	split    map[iot.DeviceID]time.Time // since when a family is split, by its gateway
+	excused  map[iot.DeviceID]bool      // families that a person split
+	longest  time.Duration              // that a family was split
+	steps    int
+	breaches []string
 
 	answering sync.Mutex // apart, as a device may answer while somebody looks
 	answered  map[iot.DeviceID]time.Time

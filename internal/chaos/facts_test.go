@@ -25,12 +25,17 @@ type facts struct {
 // laneFacts are what the journal has said of one lane.
 type laneFacts struct {
 	plan     *migrate.LanePlan
-	call     *migrate.Entry // the intent of the call under way; nil if none is
-	called   bool           // it has been made
+	calls    []announced    // the salvo under way, in order
 	asked    *migrate.Entry // the same of a console task
 	doing    bool           // the stage's own code is under way
 	forgiven int            // failed devices that a person accepted
 	report   migrate.LaneReport
+}
+
+// An announced call is one that the journal has the intent of, and no outcome yet.
+type announced struct {
+	migrate.Entry
+	called bool
 }
 
 // over reports whether more devices failed than the limits allow.
@@ -67,15 +72,12 @@ func (c *checker) apply(e migrate.Entry) {
 	switch e.Kind {
 	case migrate.EntryRunner:
 		for _, l := range c.lanes {
-			l.call, l.asked, l.doing = nil, nil, false
+			l.calls, l.asked, l.doing = nil, nil, false
 		}
 	case migrate.EntryIntent:
 		c.intent(l, e)
 	case migrate.EntryOutcome:
-		l.call = nil
-		if e.Error != "" { // nothing has happened
-			c.each(c.lastIntent, func(f *facts) { f.free = true })
-		}
+		c.outcome(l, e)
 	case migrate.EntryAsked:
 		l.asked = &e
 		if e.Console == migrate.ConsoleRollback {
@@ -121,9 +123,6 @@ func (c *checker) fail(list []migrate.Failure) {
 
 // intent checks that a call may be made.
 func (c *checker) intent(l *laneFacts, e migrate.Entry) {
-	if l.call != nil {
-		c.breach("intent", "lane %s announces a call while another one is under way", e.Lane)
-	}
 	over := l.over(c.plan.Limits)
 	begun := map[int]bool{}
 	for _, f := range c.devices {
@@ -146,7 +145,7 @@ func (c *checker) intent(l *laneFacts, e migrate.Entry) {
 		}
 		f.sent, f.free = e.At, false
 	}
-	l.call, l.called, c.lastIntent = &e, false, e.Names
+	l.calls = append(l.calls, announced{Entry: e})
 }
 
 // verdicts checks that what passed is true.
@@ -176,26 +175,44 @@ func (c *checker) decision(d migrate.Decision) {
 	}
 }
 
-// callAnnounced says what is wrong with a call of the mover; empty if the journal has announced exactly that.
+// outcome ends a call. One that is known to have moved nothing ends its salvo, too.
+func (c *checker) outcome(l *laneFacts, e migrate.Entry) {
+	for len(l.calls) > 0 && l.calls[0].Call <= e.Call {
+		if e.Error != "" {
+			c.each(l.calls[0].Names, func(f *facts) { f.free = true })
+		}
+		l.calls = l.calls[1:]
+	}
+	if e.Error == "" {
+		return
+	}
+	for _, call := range l.calls {
+		if call.called {
+			c.breach("intent", "call %d was made after one that ends its salvo", call.Call)
+		}
+		c.each(call.Names, func(f *facts) { f.free = true })
+	}
+	l.calls = nil
+}
+
+// callAnnounced says what is wrong with a call of the mover; empty if it is the next of those that the journal has announced.
 func (c *checker) callAnnounced(product string, names []string) string {
 	for _, l := range c.lanes {
-		if l.call == nil || l.call.Product != product {
+		i := slices.IndexFunc(l.calls, func(a announced) bool { return !a.called })
+		if i < 0 || l.calls[i].Product != product {
 			continue
 		}
 		var want []string
-		for _, id := range l.call.Names {
+		for _, id := range l.calls[i].Names {
 			want = append(want, id.DeviceName)
 		}
 		if !slices.Equal(want, names) {
 			return fmt.Sprintf("a call moves %v; the journal has announced %v", names, want)
 		}
-		if l.called {
-			return fmt.Sprintf("a call moves %v a second time, by one announcement", names)
-		}
-		l.called = true
+		l.calls[i].called = true
 		return ""
 	}
-	return fmt.Sprintf("a call moves %v of %s, which no entry of the journal has announced", names, product)
+	return fmt.Sprintf("a call moves %v of %s, which no entry of the journal has announced, or which was made already", names, product)
 }
 
 // taskAnnounced is callAnnounced for the operator.
