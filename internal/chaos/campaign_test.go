@@ -118,7 +118,7 @@ func (w *world) laneSettled(l migrate.LanePlan) error {
 		}
 	}
 	if !r.Finished {
-		if r.Halt != migrate.HaltReturned && !w.grayReturned(r) {
+		if r.Halt != migrate.HaltReturned && !w.grayLost(r) {
 			return fmt.Errorf("liveness: lane %s ends halted: %s: %s", r.Lane, r.Halt, r.Note)
 		}
 		return nil
@@ -140,20 +140,20 @@ func (w *world) laneSettled(l migrate.LanePlan) error {
 	return nil
 }
 
-// unconfirmed reports whether all that is left are lanes whose first gray batch was returned: the console confirms none of
-// which nothing has moved, and moves nothing by API before. That takes a new plan.
+// unconfirmed reports whether all that is left are lanes whose first gray batch was returned, or failed before it moved: the
+// console confirms none of which nothing has moved, and moves nothing by API before. That takes a new plan.
 func (w *world) unconfirmed() bool {
 	for _, l := range w.plan.Lanes {
 		r := w.report(l.Lane.ID)
-		if !r.Finished && r.Halt != migrate.HaltReturned && !w.grayReturned(r) {
+		if !r.Finished && r.Halt != migrate.HaltReturned && !w.grayLost(r) {
 			return false
 		}
 	}
 	return true
 }
 
-func (w *world) grayReturned(r migrate.LaneReport) bool {
-	return r.Returned > 0 && r.Moved == 0
+func (w *world) grayLost(r migrate.LaneReport) bool {
+	return r.Returned+r.Failed > 0 && r.Moved == 0
 }
 
 // verdict returns the breaches that were found.

@@ -47,13 +47,14 @@ type weather struct {
 	denied    time.Time               // until then the credentials do not count
 	gone      map[iot.DeviceID]string // devices that do not connect once they have moved, or are only shown to
 	hurt      map[iot.DeviceID]string // why a device may fail
+	missed    map[string]bool         // devices that the last answer left out
 	wasted    map[iot.DeviceID]int    // calls with a device that did not move it
 }
 
 func newWeather(seed uint64, r rates, now func() time.Time) *weather {
 	return &weather{
 		seed: seed, rates: r, now: now, tries: map[string]int{}, gone: map[iot.DeviceID]string{},
-		hurt: map[iot.DeviceID]string{}, wasted: map[iot.DeviceID]int{},
+		hurt: map[iot.DeviceID]string{}, wasted: map[iot.DeviceID]int{}, missed: map[string]bool{},
 	}
 }
 
@@ -161,9 +162,17 @@ func (w *weather) op(op migratetest.Op) migratetest.Fault {
 	case r("throttle") < w.rates.ReadThrottle:
 		f.Refuse = iot.Throttled
 	case op.Name == "BatchGetDeviceState" && w.rates.Missing > 0:
-		f.Drop = func(name string) bool { return r("missing "+name) < w.rates.Missing }
+		f.Drop = func(name string) bool { return w.misses(op.Instance+op.ProductKey+name, r("missing "+name)) }
 	}
 	return f
+}
+
+// misses reports whether an answer leaves a device out. None does so twice in a row: that would be a device that is gone.
+func (w *weather) misses(id string, roll float64) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.missed[id] = !w.missed[id] && roll < w.rates.Missing
+	return w.missed[id]
 }
 
 func (w *weather) move(r roll) migratetest.Fault {
