@@ -113,7 +113,7 @@ func (w *world) settled(context.Context) error {
 func (w *world) laneSettled(l migrate.LanePlan) error {
 	r := w.report(l.Lane.ID)
 	for _, f := range r.Failures {
-		if w.weather.why(f.Device) == "" {
+		if w.weather.why(f.Device) == "" && w.checker.devices[f.Device].calls < 3 {
 			return fmt.Errorf("liveness: device %s failed, and nothing kept it from working: %s: %s", f.Device, f.Evidence.Source, f.Evidence.Seen)
 		}
 	}
@@ -128,6 +128,9 @@ func (w *world) laneSettled(l migrate.LanePlan) error {
 	}
 	there := 0
 	for _, f := range l.Families {
+		if _, split := w.checker.split[f.Gateway]; split && !w.checker.excused[f.Gateway] {
+			return fmt.Errorf("split: lane %s is finished, and leaves the family of gateway %s split", r.Lane, f.Gateway)
+		}
 		for _, id := range f.Devices {
 			if owner, _ := w.cloud.Owner(id); owner == w.plan.Target.ID {
 				there++

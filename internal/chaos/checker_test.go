@@ -40,6 +40,7 @@ type checker struct {
 
 	answering sync.Mutex // apart, as a device may answer while somebody looks
 	answered  map[iot.DeviceID]time.Time
+	shown     map[string]map[iot.DeviceID]bool // by the last answer of each instance
 }
 
 func newChecker(p *migrate.Plan, truths func() []migratetest.Truth, now func() time.Time, sink verify.Sink) *checker {
@@ -47,6 +48,7 @@ func newChecker(p *migrate.Plan, truths func() []migratetest.Truth, now func() t
 		plan: p, truths: truths, now: now, sink: sink, bound: splitBound(p), shadow: migrate.NewState(p), fresh: func() *migrate.State { return migrate.NewState(p) },
 		lanes: map[string]*laneFacts{}, devices: map[iot.DeviceID]*facts{},
 		truth: map[iot.DeviceID]migratetest.Truth{}, moved: map[iot.DeviceID]time.Time{}, answered: map[iot.DeviceID]time.Time{},
+		shown: map[string]map[iot.DeviceID]bool{"": {}, p.Target.ID: {}},
 		split: map[iot.DeviceID]time.Time{}, excused: map[iot.DeviceID]bool{},
 	}
 	for i := range p.Lanes {

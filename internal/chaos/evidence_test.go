@@ -3,8 +3,10 @@ package chaos
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/iotferry/iotferry/iot"
+	"github.com/iotferry/iotferry/migrate"
 	"github.com/iotferry/iotferry/migrate/migratetest"
 	"github.com/iotferry/iotferry/verify"
 )
@@ -74,6 +76,28 @@ func (c *checker) notAnswered(id iot.DeviceID) string {
 		return "it has answered nothing since it came"
 	}
 	return ""
+}
+
+// saw keeps which of some devices an instance has shown to the runner.
+func (c *checker) saw(instance, product string, names []string, states []iot.DeviceState) {
+	c.answering.Lock()
+	defer c.answering.Unlock()
+	for _, name := range names {
+		id := iot.DeviceID{ProductKey: product, DeviceName: name}
+		c.shown[instance][id] = slices.ContainsFunc(states, func(s iot.DeviceState) bool { return s.ID == id })
+	}
+}
+
+// seenOnly checks that a look tells of devices on one instance what both have answered. The lock is held.
+func (c *checker) seenOnly(set migrate.DeviceSet, at, notAt string) {
+	c.answering.Lock()
+	defer c.answering.Unlock()
+	for _, id := range set {
+		if !c.shown[at][id] || c.shown[notAt][id] {
+			c.breach("evidence", "device %s counts as being at %q alone, but that was shown: %v, and that %q has it: %v",
+				id, at, c.shown[at][id], notAt, c.shown[notAt][id])
+		}
+	}
 }
 
 // falsePass keeps a pass that is not true. The lock is held.

@@ -15,6 +15,7 @@ type facts struct {
 	family  int // index in the lane's plan
 	gateway iot.DeviceID
 	sent    time.Time // when the newest call with it was announced, by the runner's clock; zero if it never was
+	calls   int       // it was in, and that may have moved it
 	free    bool      // it may be in a call: it never was, or the last one certainly left it at the source
 	arrived bool
 	back    bool // it was returned, and so is not to move again
@@ -90,13 +91,17 @@ func (c *checker) apply(e migrate.Entry) {
 	case migrate.EntryDone, migrate.EntryUndone:
 		l.doing = false
 	case migrate.EntryWave:
+		c.seenOnly(e.Arrived, c.plan.Target.ID, "")
 		c.each(e.Arrived, func(f *facts) { f.arrived = true })
 	case migrate.EntryLook:
+		c.seenOnly(e.Arrived, c.plan.Target.ID, "")
+		c.seenOnly(e.Unmoved, "", c.plan.Target.ID)
 		c.each(e.Arrived, func(f *facts) { f.arrived, f.free = true, false })
 		c.each(e.Unmoved, func(f *facts) {
 			f.free = f.free || !e.At.Before(f.sent.Add(c.plan.Deadlines.Visible))
 		})
 	case migrate.EntryReturned:
+		c.seenOnly(e.Arrived, "", c.plan.Target.ID)
 		c.each(e.Arrived, func(f *facts) { f.arrived, f.back = false, true })
 	case migrate.EntryVerdicts:
 		c.verdicts(e)
@@ -144,6 +149,7 @@ func (c *checker) intent(l *laneFacts, e migrate.Entry) {
 			c.breach("limit", "device %s is to be moved although %d devices of its lane failed", id, l.report.Failed)
 		}
 		f.sent, f.free = e.At, false
+		f.calls++
 	}
 	l.calls = append(l.calls, announced{Entry: e})
 }
@@ -175,11 +181,17 @@ func (c *checker) decision(d migrate.Decision) {
 	}
 }
 
+// notCalled takes back that a call was announced: it certainly moved nothing.
+func (f *facts) notCalled() {
+	f.free = true
+	f.calls--
+}
+
 // outcome ends a call. One that is known to have moved nothing ends its salvo, too.
 func (c *checker) outcome(l *laneFacts, e migrate.Entry) {
 	for len(l.calls) > 0 && l.calls[0].Call <= e.Call {
 		if e.Error != "" {
-			c.each(l.calls[0].Names, func(f *facts) { f.free = true })
+			c.each(l.calls[0].Names, (*facts).notCalled)
 		}
 		l.calls = l.calls[1:]
 	}
@@ -190,7 +202,7 @@ func (c *checker) outcome(l *laneFacts, e migrate.Entry) {
 		if call.called {
 			c.breach("intent", "call %d was made after one that ends its salvo", call.Call)
 		}
-		c.each(call.Names, func(f *facts) { f.free = true })
+		c.each(call.Names, (*facts).notCalled)
 	}
 	l.calls = nil
 }

@@ -24,12 +24,6 @@ func (m stormyMover) Move(ctx context.Context, product string, names []string) (
 	w := m.world
 	r := w.weather.roll("answer of a move", product, strings.Join(names, ","))
 	results, err := m.Mover.Move(ctx, product, names)
-	for _, name := range names {
-		id := iot.DeviceID{ProductKey: product, DeviceName: name}
-		if owner, _ := w.cloud.Owner(id); owner == "" && iot.KindOf(err) != iot.Throttled {
-			w.weather.waste(id)
-		}
-	}
 	if !w.weather.bad() {
 		return results, err
 	}
@@ -52,6 +46,7 @@ func (m stormyMover) Move(ctx context.Context, product string, names []string) (
 type staleReader struct {
 	iot.StateReader
 	weather *weather
+	checker *checker
 	at      string
 
 	mu  *sync.Mutex
@@ -74,10 +69,12 @@ func (s staleReader) States(ctx context.Context, product string, names []string)
 	old, ok := s.old[key]
 	s.mu.Unlock()
 	if ok && s.weather.bad() && now.Sub(old.at) < maxStale && r("stale") < s.weather.rates.Stale {
+		s.checker.saw(s.at, product, names, old.states)
 		return old.states, nil
 	}
 	states, err := s.StateReader.States(ctx, product, names)
 	if err == nil {
+		s.checker.saw(s.at, product, names, states)
 		s.mu.Lock()
 		s.old[key] = staleAnswer{now, slices.Clone(states)}
 		s.mu.Unlock()

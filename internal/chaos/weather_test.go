@@ -48,13 +48,12 @@ type weather struct {
 	gone      map[iot.DeviceID]string // devices that do not connect once they have moved, or are only shown to
 	hurt      map[iot.DeviceID]string // why a device may fail
 	missed    map[string]bool         // devices that the last answer left out
-	wasted    map[iot.DeviceID]int    // calls with a device that did not move it
 }
 
 func newWeather(seed uint64, r rates, now func() time.Time) *weather {
 	return &weather{
 		seed: seed, rates: r, now: now, tries: map[string]int{}, gone: map[iot.DeviceID]string{},
-		hurt: map[iot.DeviceID]string{}, wasted: map[iot.DeviceID]int{}, missed: map[string]bool{},
+		hurt: map[iot.DeviceID]string{}, missed: map[string]bool{},
 	}
 }
 
@@ -110,17 +109,7 @@ func (w *weather) hits(why string, ids ...iot.DeviceID) {
 func (w *weather) why(id iot.DeviceID) string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.hurt[id] == "" && w.wasted[id] >= 3 {
-		return "three calls did not move it"
-	}
 	return w.hurt[id]
-}
-
-// waste counts a call that did not move a device.
-func (w *weather) waste(id iot.DeviceID) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.wasted[id]++
 }
 
 func (w *weather) storm(now time.Time) (throttled, denied bool) {

@@ -230,7 +230,7 @@ func (w *world) platform() iot.Platform {
 	p.Mover = stormyMover{p.Mover, w}
 	p.Source.Commander, p.Target.Commander = witness{p.Source.Commander, w.checker}, witness{p.Target.Commander, w.checker}
 	for _, i := range []*iot.Instance{&p.Source, &p.Target} {
-		i.StateReader = staleReader{i.StateReader, w.weather, i.Info.ID, &sync.Mutex{}, map[string]staleAnswer{}}
+		i.StateReader = staleReader{i.StateReader, w.weather, w.checker, i.Info.ID, &sync.Mutex{}, map[string]staleAnswer{}}
 	}
 	if w.bad.platform != nil {
 		p = w.bad.platform(w, p)
