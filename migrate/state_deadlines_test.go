@@ -11,12 +11,16 @@ import (
 // and those that have not begun.
 func TestEveryStateHasADeadline(t *testing.T) {
 	kinds := map[migrate.TaskKind]int{}
-	for seed := range uint64(1000) {
+	for seed := range uint64(400) {
 		c := newTrial(t, seed, map[string]int{})
 		c.run(c.rng.IntN(100))
-		resume := migrate.Decision{Kind: migrate.Resume, By: "model"}
-		if c.rng.IntN(2) == 0 && c.state.Check(resume) == nil {
-			c.enact(resume)
+		for _, kind := range []migrate.DecisionKind{migrate.Resume, migrate.Rollback} {
+			if d := (migrate.Decision{Kind: kind, By: "model"}); c.rng.IntN(2) == 0 && c.state.Check(d) == nil {
+				c.enact(d)
+			}
+		}
+		for range c.rng.IntN(12) {
+			c.advance()
 		}
 		c.stall(kinds)
 		for i, r := range c.lanes {
