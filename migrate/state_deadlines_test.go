@@ -2,6 +2,7 @@ package migrate_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/iotferry/iotferry/migrate"
 )
@@ -53,15 +54,25 @@ func (c *trial) stall(hung map[migrate.TaskKind]int) {
 		case step.Next.IsZero():
 			return
 		default:
-			c.now = step.Next
+			c.leap(step.Next)
 		}
 		c.follow()
 	}
 	c.t.Fatalf("%s: time alone does not bring the campaign to a stop: %+v", c, c.state.Report("c"))
 }
 
-// hang lets a task that does not return be given up at its deadline. What a call has done is then unknown; everything else
-// has told nothing.
+// leap lets time pass until then: a deadline that nobody lives to see is none.
+func (c *trial) leap(until time.Time) {
+	c.t.Helper()
+	const longest = 9 * 24 * time.Hour // the waits of the stages take a week
+	if until.Sub(c.now) > longest {
+		c.t.Fatalf("%s: nothing happens until %v, and it is %v", c, until, c.now)
+	}
+	c.now = until
+}
+
+// hang lets a task that does not return be given up at its deadline. What a call has done is then unknown, a look or a round
+// could see nothing, and everything else has told nothing.
 func (c *trial) hang(t migrate.Task) {
 	c.t.Helper()
 	if !t.Deadline.After(c.now) {
@@ -70,12 +81,21 @@ func (c *trial) hang(t migrate.Task) {
 	if t.Intent != nil {
 		c.record(*t.Intent)
 	}
-	c.now = t.Deadline
-	if t.Kind != migrate.TaskMove {
+	c.leap(t.Deadline)
+	if t.Stage < 0 {
 		return
 	}
 	lane := c.plan.Lanes[t.Lane]
-	e := migrate.Entry{Kind: migrate.EntryOutcome, Lane: lane.Lane.ID, Stage: lane.Stages[t.Stage].Name, Wave: t.Wave + 1, Call: t.CallNumber}
-	e.Unknown = append(e.Unknown, t.Intent.Names...)
+	e := migrate.Entry{Lane: lane.Lane.ID, Stage: lane.Stages[t.Stage].Name, Wave: t.Wave + 1}
+	switch t.Kind {
+	case migrate.TaskMove:
+		e.Kind, e.Call, e.Unknown = migrate.EntryOutcome, t.CallNumber, t.Intent.Names
+	case migrate.TaskLook:
+		e.Kind, e.Error, e.End = migrate.EntryLook, "no answer", true
+	case migrate.TaskVerify:
+		e.Kind, e.Error, e.End = migrate.EntryVerdicts, "no answer", true
+	default:
+		return
+	}
 	c.record(e)
 }
