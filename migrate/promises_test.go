@@ -175,3 +175,20 @@ func TestNothingTellsASecret(t *testing.T) {
 		}
 	}
 }
+
+// A decision that comes while a call is under way does not lose its outcome.
+func TestDecisionDuringACall(t *testing.T) {
+	var c *campaign
+	decided := false
+	c = start(t, setup{fleet: migratetest.GenerateOptions{Direct: 40}, fault: onMove(func(migratetest.Op) migratetest.Fault {
+		if !decided {
+			decided = true
+			c.decide(migrate.Decision{Kind: migrate.Abort})
+		}
+		return migratetest.Fault{}
+	})})
+	if l := c.run().Lanes[0]; l.Halt != migrate.HaltAborted || l.Underway > 0 || l.Calls != 1 {
+		t.Errorf("after %d calls halted for %q with %d devices under way, want an abort after one, and none", l.Calls, l.Halt, l.Underway)
+	}
+	c.movedOnce()
+}

@@ -12,7 +12,7 @@ import (
 // and those that have not begun.
 func TestEveryStateHasADeadline(t *testing.T) {
 	kinds := map[migrate.TaskKind]int{}
-	for seed := range uint64(400) {
+	for seed := range uint64(500) {
 		c := newTrial(t, seed, map[string]int{})
 		c.run(c.rng.IntN(100))
 		for _, kind := range []migrate.DecisionKind{migrate.Resume, migrate.Rollback} {
@@ -20,7 +20,7 @@ func TestEveryStateHasADeadline(t *testing.T) {
 				c.enact(d)
 			}
 		}
-		for range c.rng.IntN(12) {
+		for range c.rng.IntN(24) {
 			c.advance()
 		}
 		c.stall(kinds)
@@ -78,8 +78,8 @@ func (c *trial) hang(t migrate.Task) {
 	if !t.Deadline.After(c.now) {
 		c.t.Fatalf("%s: task %d of lane %d has the deadline %v, and it is %v", c, t.Kind, t.Lane, t.Deadline, c.now)
 	}
-	if t.Intent != nil {
-		c.record(*t.Intent)
+	for _, intent := range t.Intents {
+		c.record(intent)
 	}
 	c.leap(t.Deadline)
 	if t.Stage < 0 {
@@ -89,7 +89,11 @@ func (c *trial) hang(t migrate.Task) {
 	e := migrate.Entry{Lane: lane.Lane.ID, Stage: lane.Stages[t.Stage].Name, Wave: t.Wave + 1}
 	switch t.Kind {
 	case migrate.TaskMove:
-		e.Kind, e.Call, e.Unknown = migrate.EntryOutcome, t.CallNumber, t.Intent.Names
+		for _, intent := range t.Intents {
+			e.Kind, e.Call, e.Unknown = migrate.EntryOutcome, intent.Call, intent.Names
+			c.record(e)
+		}
+		return
 	case migrate.TaskLook:
 		e.Kind, e.Error, e.End = migrate.EntryLook, "no answer", true
 	case migrate.TaskVerify:

@@ -101,10 +101,12 @@ func (c *trial) advance() bool {
 	case len(step.Tasks) > 0:
 		t := step.Tasks[c.rng.IntN(len(step.Tasks))]
 		if t.Kind == migrate.TaskMove && c.rng.IntN(4) == 0 {
-			c.record(*t.Intent)
-			t.Intent = nil
+			for _, intent := range t.Intents {
+				c.record(intent)
+			}
+			t.Intents = nil
 			c.follow()
-			c.decide() // while the call is under way
+			c.decide() // while the calls are under way
 		}
 		c.do(t)
 		c.now = c.now.Add(time.Duration(c.rng.IntN(300)) * time.Millisecond)

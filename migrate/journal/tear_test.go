@@ -37,3 +37,19 @@ func TestTear(t *testing.T) {
 		}
 	}
 }
+
+// TestLongTornTail appends less than a crash has left of the append before: nothing of that may stay behind.
+func TestLongTornTail(t *testing.T) {
+	dir := t.TempDir()
+	whole := small(t)
+	m := journal.NewMemory()
+	mustAppend(t, m, 0, note("%02000d", 7))
+	long := journal.Bytes(m, campaign)
+	write(t, dir, append(bytes.Clone(whole), long[:len(long)-1]...))
+	d := unsynced(t, dir)
+	mustAppend(t, d, 8, note("short"))
+	mustHold(t, unsynced(t, dir), 9)
+	if got := contents(t, dir); len(got) > len(whole)+500 || !bytes.HasPrefix(got, whole) {
+		t.Errorf("%d bytes were %d before the short append", len(got), len(whole))
+	}
+}
