@@ -29,6 +29,7 @@ var rooms = map[string][]string{
 	"internal/fake/mqtt":       {"iot", "internal/fake", "github.com/mochi-mqtt/server/v2"},
 	"internal/fake/amqp":       {"iot", "internal/fake", "internal/fake/amqp/frame", "github.com/Azure/go-amqp"},
 	"internal/fake/amqp/frame": {},
+	"internal/mutation":        {},
 	"internal/fake/sim":        {"iot", "internal/fake", "internal/fake/openapi", "internal/fake/mqtt", "internal/fake/amqp"},
 	"internal/chaos":           {}, // tests alone
 	"cmd/iotsim":               {"iot", "fleets", "internal/fake", "internal/fake/fleet", "internal/fake/sim"},

@@ -2,6 +2,7 @@ package iot_test
 
 import (
 	"errors"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -113,4 +114,23 @@ func TestInstanceInfoText(t *testing.T) {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	}
+}
+
+// What gets a View cannot write, by type: it has none of the methods that change something.
+func TestViewsCannotWrite(t *testing.T) {
+	view := reflect.TypeFor[iot.View]()
+	for _, writer := range []reflect.Type{
+		reflect.TypeFor[iot.Mover](), reflect.TypeFor[iot.Commander](), reflect.TypeFor[iot.Registrar](), reflect.TypeFor[iot.Subscriber](),
+	} {
+		for i := range writer.NumMethod() {
+			if name := writer.Method(i).Name; has(view, name) {
+				t.Errorf("a View has the method %s of %s", name, writer)
+			}
+		}
+	}
+}
+
+func has(t reflect.Type, method string) bool {
+	_, ok := t.MethodByName(method)
+	return ok
 }

@@ -203,6 +203,9 @@ func (l *lane) decideConsoleMove(now time.Time) answer {
 func (l *lane) untilConsole(now time.Time) answer {
 	deadline := l.since.Add(l.deadlines.Console)
 	if !now.Before(deadline) {
+		if len(l.astray) > 0 {
+			return answer{entries: []Entry{l.alarm(l.astray)}}
+		}
 		return answer{entries: []Entry{l.halted(HaltDeadline, "the effect of the console task was not seen")}}
 	}
 	return answer{next: deadline}
@@ -256,13 +259,14 @@ func (l *lane) expireArrival(now time.Time) answer {
 	for _, id := range l.astray {
 		astray[id] = true
 	}
-	alarm, expired := l.here(EntryAlarm), l.here(EntryExpired)
+	var stray DeviceSet
+	expired := l.here(EntryExpired)
 	lo, hi := l.waveRange()
 	for i := lo; i < hi && len(expired.Failed) < entryChunk; i++ {
 		switch id := l.deviceID(i); {
 		case !l.dev[i].state.unresolved():
 		case astray[id]:
-			alarm.Names = append(alarm.Names, id)
+			stray = append(stray, id)
 		default:
 			expired.Failed = append(expired.Failed, Failure{Device: id, Evidence: l.notArrived(i, now)})
 		}
@@ -270,8 +274,15 @@ func (l *lane) expireArrival(now time.Time) answer {
 	if len(expired.Failed) > 0 {
 		return answer{entries: []Entry{expired}}
 	}
-	alarm.Note = fmt.Sprintf("%d devices are on both instances or on none", len(alarm.Names))
-	return answer{entries: []Entry{alarm}}
+	return answer{entries: []Entry{l.alarm(stray)}}
+}
+
+// alarm names devices that are on both instances or on none.
+func (l *lane) alarm(astray DeviceSet) Entry {
+	e := l.here(EntryAlarm)
+	e.Names = astray
+	e.Note = fmt.Sprintf("%d devices are on both instances or on none", len(astray))
+	return e
 }
 
 func (l *lane) notArrived(i int32, now time.Time) Evidence {

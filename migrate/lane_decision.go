@@ -159,7 +159,7 @@ func (l *lane) check(d Decision) error {
 			return refuse(fmt.Sprintf("does not wait at a gate of stage %q", d.Stage))
 		}
 	case Pause:
-		if l.paused || l.halt != "" || l.phase == phaseFinished {
+		if l.paused || l.halt != "" || l.phase == phaseFinished && l.back == nil {
 			return refuse("does not run")
 		}
 	case Abort:

@@ -253,9 +253,14 @@ func TestSuccessWithoutEffectStopsAtTheLimit(t *testing.T) {
 }
 
 func TestLostAnswersAreLookedUpNeverResentBlindly(t *testing.T) {
-	lost := 0
-	c := start(t, setup{fleet: mixed, fault: onMove(func(migratetest.Op) migratetest.Fault {
+	lost, sent := 0, map[string]int{}
+	c := start(t, setup{fleet: mixed, fault: onMove(func(op migratetest.Op) migratetest.Fault {
 		lost++
+		for _, name := range op.Devices {
+			if sent[name]++; sent[name] > 1 {
+				t.Errorf("device %s was sent again, and it had moved", name)
+			}
+		}
 		return migratetest.Fault{Lost: lost%2 == 0}
 	})})
 	report := c.run()

@@ -5,6 +5,8 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"math"
+	"slices"
 	"sync"
 
 	"github.com/iotferry/iotferry/migrate"
@@ -23,6 +25,7 @@ type Memory struct {
 type account struct {
 	index
 	data []byte
+	last int64 // where the last append begins
 }
 
 var _ migrate.Leaser = (*Memory)(nil)
@@ -44,7 +47,7 @@ func (m *Memory) Append(ctx context.Context, campaign string, after int64, entri
 	if a == nil {
 		a = &account{}
 	}
-	if err := a.append(after, entries); err != nil {
+	if err := a.append(ctx, after, entries); err != nil {
 		return fmt.Errorf("journal %s: %w", campaign, err)
 	}
 	if m.campaigns == nil {
@@ -54,7 +57,10 @@ func (m *Memory) Append(ctx context.Context, campaign string, after int64, entri
 	return nil
 }
 
-func (a *account) append(after int64, entries []migrate.Entry) error {
+func (a *account) append(ctx context.Context, after int64, entries []migrate.Entry) error {
+	if err := a.mend(ctx); err != nil {
+		return err
+	}
 	if err := a.end.admit(after, entries); err != nil {
 		return err
 	}
@@ -62,9 +68,39 @@ func (a *account) append(after int64, entries []migrate.Entry) error {
 	if err != nil {
 		return err
 	}
+	a.last = a.end.off
 	a.data = append(a.data, data...)
 	a.reach(next)
 	return nil
+}
+
+// mend removes what is left of an append that was torn.
+func (a *account) mend(ctx context.Context) error {
+	if int64(len(a.data)) == a.end.off {
+		return nil
+	}
+	s := newScanner(bytes.NewReader(a.data[a.end.off:]), a.end)
+	if err := stream(ctx, s, math.MaxInt64, nil); err != nil {
+		return err
+	}
+	a.learn(s.index)
+	a.data = slices.Clip(a.data[:a.end.off])
+	return nil
+}
+
+// Tear does to the last append of a campaign what a crash in its middle does to a file: only its first bytes are left,
+// as many as keep returns of its lines. Tests of what comes after a crash call it. Unless all of the lines are left, the
+// entries are not there any more, and the next append comes in their place. It does nothing if there was no append.
+func (m *Memory) Tear(campaign string, keep func(lines []byte) int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	a := m.campaigns[campaign]
+	if a == nil {
+		return
+	}
+	n := keep(a.data[a.last:])
+	a.data = slices.Clip(a.data[:a.last+int64(n)])
+	a.index = index{} // a process that comes after a crash knows nothing, either
 }
 
 // Entries implements [migrate.Journal]. It yields the entries that are there when the loop starts.

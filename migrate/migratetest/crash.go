@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"sync"
 
 	"github.com/iotferry/iotferry/iot"
-	"github.com/iotferry/iotferry/migrate"
 )
 
 // A place is where in its work a process dies, or its context ends.
@@ -17,14 +15,50 @@ type place int
 const (
 	nowhere     place = iota
 	beforeEntry       // before entries are appended
+	tornEntry         // in the middle of their bytes
 	afterEntry        // they are durable, and nobody was told
 	beforeWrite       // before the platform does what it was asked for
 	afterWrite        // it is done, and the answer is lost
+	beforeRead        // before the platform answers a call that only reads
+	afterRead         // it has answered, and nobody heard it
+	amidTask          // the operator has done the first half of a console task
+	afterTask         // the operator has done all of it, and nobody was told
+	lateTask          // the operator does it when the process has died, before the next one begins
+	places
 )
 
-var placeNames = [...]string{"nowhere", "before append", "after append", "before write", "after write"}
+var placeNames = [...]string{
+	"nowhere", "before append", "in append", "after append", "before write", "after write", "before read", "after read",
+	"amid console task", "after console task", "before late console task",
+}
 
 func (p place) String() string { return placeNames[p] }
+
+// An occasion is what a process does that has places in it where it can die.
+type occasion int
+
+const (
+	never occasion = iota
+	anEntry
+	aWrite
+	aRead
+	aTask
+	occasions
+)
+
+func (p place) occasion() occasion {
+	switch p {
+	case beforeEntry, tornEntry, afterEntry:
+		return anEntry
+	case beforeWrite, afterWrite:
+		return aWrite
+	case beforeRead, afterRead:
+		return aRead
+	case amidTask, afterTask, lateTask:
+		return aTask
+	}
+	return never
+}
 
 // A moment is the n-th time, from 1, that a process comes to a place.
 type moment struct {
@@ -37,23 +71,25 @@ func (m moment) String() string { return fmt.Sprintf("%s %d", m.place, m.n) }
 
 var errCrashed = errors.New("the process is dead")
 
+// counts tells how often a process came to each occasion.
+type counts [occasions]int
+
 // A crash kills a process at a moment: from then on no call of it has an effect, until the next process
 // begins. The zero value never does.
 type crash struct {
-	mu      sync.Mutex
-	at      moment
-	entries int
-	writes  int
-	struck  bool
-	dead    bool
-	kill    context.CancelFunc
+	mu     sync.Mutex
+	at     moment
+	counts counts
+	struck bool
+	dead   bool
+	kill   context.CancelFunc
 }
 
 // arm sets the moment for processes that begin from now on.
 func (c *crash) arm(m moment) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.at, c.struck, c.entries, c.writes = m, false, 0, 0
+	c.at, c.struck, c.counts = m, false, counts{}
 }
 
 func (c *crash) begin(kill context.CancelFunc) {
@@ -76,21 +112,59 @@ func (c *crash) came() bool {
 	return c.struck
 }
 
-// counts returns how often a process came to each place.
-func (c *crash) counts() (entries, writes int) {
+// counted returns how often a process came to each occasion since the moment was set.
+func (c *crash) counted() counts {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.entries, c.writes
+	return c.counts
+}
+
+// enter counts an occasion and returns its number. It fails if the process is dead, or dies at its first place.
+func (c *crash) enter(first place) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	o := first.occasion()
+	c.counts[o]++
+	c.strike(first, c.counts[o])
+	return c.counts[o], c.death()
+}
+
+// pass fails if the process is dead, or dies at a later place of its n-th occasion.
+func (c *crash) pass(p place, n int) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.strike(p, n)
+	return c.death()
 }
 
 // strike ends the process if the moment has come. The lock is held.
-func (c *crash) strike(p place, n int) bool {
-	if c.struck || c.at.place != p || c.at.n != n {
-		return false
+func (c *crash) strike(p place, n int) {
+	if !c.struck && c.at.place == p && c.at.n == n {
+		c.struck, c.dead = true, !c.at.gentle
+		c.kill()
 	}
-	c.struck, c.dead = true, !c.at.gentle
-	c.kill()
-	return true
+}
+
+// is reports whether the moment is a place of the n-th occasion.
+func (c *crash) is(p place, n int) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return !c.struck && c.at.place == p && c.at.n == n
+}
+
+// alive fails if the process is dead.
+func (c *crash) alive() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.death()
+}
+
+// death is what every call of a dead process comes to. The lock is held.
+func (c *crash) death() error {
+	if c.dead {
+		return errCrashed
+	}
+	return nil
 }
 
 // op decides what becomes of an operation on the platform.
@@ -98,79 +172,13 @@ func (c *crash) op(op Op) Fault {
 	if op.Kind == "device" {
 		return Fault{}
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.dead {
-		return Fault{Refuse: &iot.Error{Kind: iot.Transient, Message: errCrashed.Error()}}
+	before, after := beforeRead, afterRead
+	if op.Writes() {
+		before, after = beforeWrite, afterWrite
 	}
-	if !op.Writes() {
-		return Fault{}
+	n, err := c.enter(before)
+	if err != nil {
+		return Fault{Refuse: &iot.Error{Kind: iot.Transient, Message: err.Error()}}
 	}
-	c.writes++
-	switch {
-	case c.strike(beforeWrite, c.writes) && c.dead:
-		return Fault{Refuse: &iot.Error{Kind: iot.Transient, Message: errCrashed.Error()}}
-	case c.strike(afterWrite, c.writes) && c.dead:
-		return Fault{Lost: true}
-	}
-	return Fault{}
-}
-
-// entry begins an append. It fails if the process dies before it.
-func (c *crash) entry() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.entries++
-	if c.dead || c.strike(beforeEntry, c.entries) && c.dead {
-		return errCrashed
-	}
-	return nil
-}
-
-// written ends an append.
-func (c *crash) written() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.strike(afterEntry, c.entries) && c.dead {
-		return errCrashed
-	}
-	return nil
-}
-
-// alive fails if the process is dead.
-func (c *crash) alive() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.dead {
-		return errCrashed
-	}
-	return nil
-}
-
-// A worldJournal is the journal as a process sees it that may die.
-type worldJournal struct {
-	migrate.Journal
-	crash  *crash
-	record *record
-}
-
-func (j *worldJournal) Append(ctx context.Context, campaign string, after int64, entries ...migrate.Entry) error {
-	if err := j.crash.entry(); err != nil {
-		return err
-	}
-	if err := j.Journal.Append(ctx, campaign, after, entries...); err != nil {
-		return err
-	}
-	j.record.entries(entries)
-	return j.crash.written()
-}
-
-func (j *worldJournal) Entries(ctx context.Context, campaign string, after int64) iter.Seq2[migrate.Entry, error] {
-	return func(yield func(migrate.Entry, error) bool) {
-		if err := j.crash.alive(); err != nil {
-			yield(migrate.Entry{}, err)
-			return
-		}
-		j.Journal.Entries(ctx, campaign, after)(yield)
-	}
+	return Fault{Lost: c.pass(after, n) != nil}
 }

@@ -28,13 +28,14 @@
 //		})
 //	}
 //
-// It runs the campaign some hundred times, kills it at every entry of its journal and at every write, and compares
-// the ends. With -short it kills at a tenth of these moments.
+// It runs the campaign some hundred times, kills it at every append to its journal (before, within its bytes, after), at
+// every call of the platform and while the operator works, and compares the ends. StrategyTest.Most bounds how often,
+// for a strategy that is slow to run; with -short it is a tenth.
 //
 // # What the suites do not prove
 //
 // They prove promises on the platform in memory, which behaves as documented and, where the documentation is silent,
 // as its Quirks say; package internal/fake lists the differences. They do not prove that a journal survives a
 // loss of power, that own code is harmless to systems outside of the platform, that a stage's text is true, or
-// that waits and ramps are wise. Processes die between calls, not within one.
+// that waits and ramps are wise. A process that dies in a call dies before the effect or after it.
 package migratetest

@@ -13,6 +13,7 @@ import (
 // A record is what happened on a platform, as far as it concerns moves.
 type record struct {
 	mu      sync.Mutex
+	durable int                  // entries of the journal
 	open    []announced          // by intents that have no outcome yet, in order
 	meant   map[iot.DeviceID]int // when the journal first announced a device: the number of its intent
 	intents int
@@ -61,6 +62,7 @@ func (r *record) op(op Op) {
 func (r *record) entries(list []migrate.Entry) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.durable += len(list)
 	for _, e := range list {
 		switch e.Kind {
 		case migrate.EntryIntent:

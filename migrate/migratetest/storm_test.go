@@ -14,7 +14,7 @@ import (
 // to the undisturbed end nevertheless.
 func TestStorm(t *testing.T) {
 	b := &bench{
-		fleet: Generate(GenerateOptions{Gateways: 3, SubDevices: 5, Direct: 9}), patience: defaultPatience, step: 1,
+		fleet: Generate(GenerateOptions{Gateways: 3, SubDevices: 5, Direct: 9}), patience: defaultPatience,
 		make: func(c *Cloud) migrate.Strategy {
 			o := scenario.Options{FirstGray: 4, Sink: c.Sink()}
 			return either(scenario.Gateway(o), scenario.Direct(o))
@@ -52,7 +52,7 @@ func (b *baseline) storm(t *testing.T, r *rand.Rand) error {
 		return Fault{}
 	}
 	for range 2 { // a device that was in three calls without effect is given up
-		m := moment{place: beforeEntry + place(r.IntN(4)), n: 1 + r.IntN(60)}
+		m := b.random(r, 1)
 		w.crash.arm(m)
 		report, err := w.run(t.Context())
 		if err == nil {
@@ -61,7 +61,9 @@ func (b *baseline) storm(t *testing.T, r *rand.Rand) error {
 		if !w.crash.came() {
 			return err
 		}
-		w.restart()
+		if err := w.restart(t.Context()); err != nil {
+			return err
+		}
 	}
 	report, err := w.run(t.Context())
 	if err != nil {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/iotferry/iotferry/migrate"
 )
@@ -19,6 +18,11 @@ type StrategyTest struct {
 	Fleets [][]byte
 	// Platform are the options of the platforms. Clock and Fault are set by the test.
 	Platform Options
+	// Most bounds how many moments each sweep of crashes tries, each with two runs of a campaign; if there are more, they
+	// are spread evenly. Take few for a strategy that is slow to run. Zero means 200. With -short a tenth is tried.
+	Most int
+	// Seed decides what the sweeps choose at random. Zero means another one each time, which a failure names.
+	Seed uint64
 	// Skip names subtests that do not apply, such as "way back" for a strategy whose own code cannot be undone. Say
 	// why in a comment.
 	Skip []string
@@ -33,10 +37,10 @@ type StrategyTest struct {
 //     before their gateway, and within the time that the plan foresees; the topology is as before;
 //   - unreachable: a device that does not come back after its move is not proven;
 //   - cancelled: when the context ends, the run returns soon, and nothing is written any more;
-//   - resumed: killed before or after any entry of the journal, and before or after any write on the platform, a
-//     new process comes to the same end;
-//   - way back: a rollback returns all devices, with the topology as before. A strategy with a stage
-//     of no return has none.
+//   - resumed: killed before, within the bytes of or after any append to the journal, before or after any call of the
+//     platform, or while the operator works, a new process comes to the same end; also if it is killed in its turn;
+//   - way back: a rollback returns all devices, with the topology as before, and so does one that is killed and
+//     resumed. A strategy with a stage of no return has none.
 //
 // make returns the strategy as a new process would: it is called anew for every platform and after every crash, so
 // that the strategy can use what belongs to the platform, such as [Cloud.Sink]. It must neither read nor
@@ -48,9 +52,6 @@ func TestStrategy(t *testing.T, test StrategyTest, make func(*Cloud) migrate.Str
 		t.Fatal(err)
 	}
 	for _, b := range benches {
-		if testing.Short() {
-			b.step = 10
-		}
 		for _, c := range strategyCases {
 			if slices.Contains(test.Skip, c.name) {
 				continue
@@ -79,23 +80,19 @@ var strategyCases = []strategyCase{
 	{"unreachable", strategyUnreachable},
 	{"cancelled", strategyCancelled},
 	{"resumed before an entry", strategyResumed(beforeEntry)},
+	{"resumed within an entry", strategyResumed(tornEntry)},
 	{"resumed after an entry", strategyResumed(afterEntry)},
 	{"resumed before a write", strategyResumed(beforeWrite)},
 	{"resumed after a write", strategyResumed(afterWrite)},
+	{"resumed before a read", strategyResumed(beforeRead)},
+	{"resumed after a read", strategyResumed(afterRead)},
+	{"resumed amid a console task", strategyResumed(amidTask)},
+	{"resumed after a console task", strategyResumed(afterTask)},
+	{"resumed before a late console task", strategyResumed(lateTask)},
+	{"resumed twice", strategyResumedTwice},
 	{"way back", strategyWayBack},
+	{"way back resumed", strategyWayBackResumed},
 }
-
-// A bench is where one strategy is tested on one fleet.
-type bench struct {
-	name     string
-	fleet    []byte
-	options  Options
-	make     func(*Cloud) migrate.Strategy
-	patience time.Duration // how long a run may take after its context has ended
-	step     int           // 1 if a sweep leaves no moment out
-}
-
-const defaultPatience = 20 * time.Second // of a machine that is very busy
 
 // benches returns one bench per fleet that has a lane for the strategy.
 func (s StrategyTest) benches(ctx context.Context, make func(*Cloud) migrate.Strategy) ([]*bench, error) {
@@ -105,7 +102,8 @@ func (s StrategyTest) benches(ctx context.Context, make func(*Cloud) migrate.Str
 	}
 	var out []*bench
 	for i, file := range fleets {
-		b := &bench{name: fmt.Sprintf("fleet %d", i+1), fleet: file, options: s.Platform, make: make, patience: defaultPatience, step: 1}
+		b := s.bench(file, make)
+		b.name = fmt.Sprintf("fleet %d", i+1)
 		fits, err := b.fits(ctx)
 		switch {
 		case err != nil:

@@ -152,7 +152,7 @@ func strategyDryRun(ctx context.Context, b *bench) error {
 			return fmt.Errorf("the same survey gives another plan: hash %s, then %s", w.plan.Hash(), p.Hash())
 		}
 	}
-	if _, err := w.runner(b.make(w.cloud), w.cloud.Platform(), w.cloud.Operator()); err != nil {
+	if _, err := w.runner(b.make(w.cloud), w.cloud.Platform(), w.operator); err != nil {
 		return err
 	}
 	for _, c := range w.cloud.Calls() {
@@ -227,46 +227,4 @@ func (w *world) reachable() (iot.DeviceID, bool) {
 		}
 	}
 	return iot.DeviceID{}, false
-}
-
-// strategyWayBack rolls back from the middle and from the end.
-func strategyWayBack(ctx context.Context, b *bench) error {
-	base, err := undisturbed(ctx, b)
-	if err != nil || base.oneWay() {
-		return err
-	}
-	for _, n := range []int{base.entries / 2, base.entries} {
-		w, err := base.world()
-		if err != nil {
-			return err
-		}
-		w.crash.arm(moment{place: afterEntry, n: n, gentle: true})
-		if _, err := w.run(ctx); err != nil && !errors.Is(err, context.Canceled) {
-			return err
-		}
-		w.restart()
-		if err := w.rollBack(ctx); err != nil {
-			return fmt.Errorf("rollback after append %d of %d: %w", n, base.entries, err)
-		}
-	}
-	return nil
-}
-
-func (w *world) rollBack(ctx context.Context) error {
-	away := false
-	for id := range w.planned() {
-		away = away || w.fateOf(id).Moved > 0
-	}
-	r, err := w.runner(w.bench.make(w.cloud), w.cloud.Platform(), w.cloud.Operator())
-	if err != nil || !away {
-		return err
-	}
-	if err := r.Decide(ctx, migrate.Decision{Kind: migrate.Rollback, By: "strategy test"}); err != nil {
-		return err
-	}
-	report, err := r.Run(ctx)
-	if err != nil {
-		return err
-	}
-	return w.checkReturned(ctx, report)
 }

@@ -4,22 +4,33 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"maps"
+	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/iotferry/iotferry/iot"
 	"github.com/iotferry/iotferry/migrate"
+	"github.com/iotferry/iotferry/migrate/journal"
 	"github.com/iotferry/iotferry/verify"
 )
 
 // A badStrategy is sound but for its flaw.
 type badStrategy struct {
-	flaw  flaw
-	cloud *Cloud
-	asked atomic.Int64
-	hang  <-chan struct{}
-	began atomic.Bool
+	flaw    flaw
+	cloud   *Cloud
+	asked   atomic.Int64
+	hang    <-chan struct{}
+	began   atomic.Bool
+	outside *outside
+}
+
+// outside is what a strategy keeps on another system: it outlives the process.
+type outside struct {
+	processes      int
+	locked, undone bool
 }
 
 func (s *badStrategy) Name() string { return "bad" }
@@ -92,6 +103,22 @@ func (s *badStrategy) do(ctx context.Context, env *migrate.Env) error {
 	case "only once":
 		_, err := env.Platform.Target.Register(ctx, device)
 		return err
+	case "locks":
+		if s.outside.locked {
+			return errors.New("somebody has locked it")
+		}
+		s.outside.locked = true
+		if _, err := env.Platform.Target.Product(ctx, device.ProductKey); err != nil {
+			return err
+		}
+		if _, err := env.Platform.Target.Register(ctx, device); ctx.Err() != nil { // there may be one already
+			return err
+		}
+		s.outside.locked = false
+	case "third process":
+		if s.outside.processes > 2 {
+			return errors.New("two processes have run already")
+		}
 	case "detached":
 		for range 3 {
 			_, _ = env.Platform.Target.Publish(context.WithoutCancel(ctx), "/"+device.String()+"/user/get", nil)
@@ -106,29 +133,99 @@ func (s *badStrategy) do(ctx context.Context, env *migrate.Env) error {
 }
 
 func (s *badStrategy) undo(context.Context, *migrate.Env) error {
-	if s.flaw == "cannot be undone" {
+	if s.flaw == "cannot be undone" || s.flaw == "undoes once" && s.outside.undone {
 		return errors.New("it cannot be undone")
+	}
+	s.outside.undone = true
+	return nil
+}
+
+// A blindOperator does not look whether a task is done already.
+type blindOperator struct {
+	*operator
+}
+
+func (o blindOperator) Perform(ctx context.Context, t migrate.ConsoleTask) error {
+	for _, p := range t.Products {
+		var err error
+		switch t.Kind {
+		case migrate.ConsoleCreate:
+			_, err = o.console.CreateTask(ctx, p.ProductKey, t.Target.ID)
+		case migrate.ConsoleGray:
+			_, err = o.console.Gray(ctx, o.taskOf(p.ProductKey), p.DeviceNames)
+		default:
+			err = o.perform(ctx, t, p)
+		}
+		if err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
+// A hastyOperator says that what it was asked before is done.
+type hastyOperator struct {
+	migrate.Operator
+	asked map[string]bool
+}
+
+func (o hastyOperator) Perform(ctx context.Context, t migrate.ConsoleTask) error {
+	if o.asked[t.Stage] {
+		return nil
+	}
+	o.asked[t.Stage] = true
+	return o.Operator.Perform(ctx, t)
+}
+
+// A strictStore takes a torn append for damage.
+type strictStore struct {
+	*journal.Memory
+	torn bool
+}
+
+func (s *strictStore) Tear(string, func([]byte) int) { s.torn = true }
+
+func (s *strictStore) Entries(ctx context.Context, campaign string, after int64) iter.Seq2[migrate.Entry, error] {
+	if !s.torn {
+		return s.Memory.Entries(ctx, campaign, after)
+	}
+	return func(yield func(migrate.Entry, error) bool) { yield(migrate.Entry{}, migrate.ErrDamaged) }
+}
+
+// A carelessStore keeps what it can of a torn append, and calls it whole.
+type carelessStore struct{ *journal.Memory }
+
+func (s *carelessStore) Tear(string, func([]byte) int) {}
+
 // TestStrategyCases proves that each promise is tested: a strategy without a flaw passes all cases, and every flaw is
 // caught by the case made for it.
 func TestStrategyCases(t *testing.T) {
-	caught := map[flaw]string{
-		"moody":             "pure",
-		"meddles":           "pure",
-		"same names":        "stages",
-		"leaves some":       "stages",
-		"writes when asked": "dry run",
-		"moves by itself":   "moves",
-		"unverified":        "moves",
-		"believes":          "unreachable",
-		"detached":          "cancelled",
-		"hangs":             "cancelled",
-		"only once":         "resumed after a write",
-		"remembers":         "resumed after an entry",
-		"cannot be undone":  "way back",
+	caught := map[flaw][]string{
+		"moody":             {"pure"},
+		"meddles":           {"pure"},
+		"same names":        {"stages"},
+		"leaves some":       {"stages"},
+		"writes when asked": {"dry run"},
+		"moves by itself":   {"moves"},
+		"unverified":        {"moves"},
+		"believes":          {"unreachable"},
+		"detached":          {"cancelled"},
+		"hangs":             {"cancelled"},
+		"only once":         {"resumed after a write"},
+		"remembers":         {"resumed before an entry", "resumed after an entry"},
+		"strict journal":    {"resumed within an entry"},
+		"careless journal":  {"resumed within an entry"},
+		"locks":             {"resumed before a write", "resumed before a read", "resumed after a read"},
+		"hasty operator":    {"resumed amid a console task"},
+		"blind operator":    {"resumed after a console task", "resumed before a late console task"},
+		"third process":     {"resumed twice"},
+		"cannot be undone":  {"way back"},
+		"undoes once":       {"way back resumed"},
+	}
+	for _, c := range strategyCases {
+		if !slices.ContainsFunc(slices.Collect(maps.Values(caught)), func(names []string) bool { return slices.Contains(names, c.name) }) {
+			t.Errorf("no flaw is there for case %q", c.name)
+		}
 	}
 	fleet := Generate(GenerateOptions{Direct: 12})
 	for _, c := range strategyCases {
@@ -137,8 +234,8 @@ func TestStrategyCases(t *testing.T) {
 			if err := c.run(t.Context(), badBench(t, "", fleet)); err != nil {
 				t.Errorf("a good strategy: %v", err)
 			}
-			for flaw, name := range caught {
-				if name != c.name {
+			for flaw, names := range caught {
+				if !slices.Contains(names, c.name) {
 					continue
 				}
 				err := c.run(t.Context(), badBench(t, flaw, fleet))
@@ -158,9 +255,28 @@ func badBench(t *testing.T, f flaw, fleet []byte) *bench {
 	if f == "hangs" {
 		patience = 100 * time.Millisecond // it never returns: there is nothing to wait for
 	}
-	return &bench{name: "fleet", fleet: fleet, patience: patience, step: 1, make: func(c *Cloud) migrate.Strategy {
-		return &badStrategy{flaw: f, cloud: c, hang: hang}
+	kept := map[*Cloud]*outside{}
+	var mu sync.Mutex
+	b := &bench{name: "fleet", fleet: fleet, patience: patience, most: defaultMost, seed: 1, make: func(c *Cloud) migrate.Strategy {
+		mu.Lock()
+		defer mu.Unlock()
+		if kept[c] == nil {
+			kept[c] = &outside{}
+		}
+		kept[c].processes++
+		return &badStrategy{flaw: f, cloud: c, hang: hang, outside: kept[c]}
 	}}
+	switch f {
+	case "strict journal":
+		b.store = func() store { return &strictStore{Memory: journal.NewMemory()} }
+	case "careless journal":
+		b.store = func() store { return &carelessStore{journal.NewMemory()} }
+	case "blind operator":
+		b.operator = func(c *Cloud) migrate.Operator { return blindOperator{c.Operator().(*operator)} }
+	case "hasty operator":
+		b.operator = func(c *Cloud) migrate.Operator { return hastyOperator{c.Operator(), map[string]bool{}} }
+	}
+	return b
 }
 
 // TestCrash proves that no place where a process can die is left out: each sweep dies as often as the
@@ -171,13 +287,12 @@ func TestCrash(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if base.entries < 20 || base.writes < 4 {
-		t.Errorf("the run appends %d times and writes %d times: too seldom to prove anything", base.entries, base.writes)
+	if c := base.counts; c[anEntry] < 20 || c[aWrite] < 4 || c[aRead] < 10 || c[aTask] < 3 {
+		t.Errorf("the run appends %d times, writes %d times, reads %d times and asks the operator %d times: too seldom to prove anything",
+			c[anEntry], c[aWrite], c[aRead], c[aTask])
 	}
-	for _, m := range []moment{
-		{place: beforeEntry, n: base.entries}, {place: afterEntry, n: base.entries},
-		{place: beforeWrite, n: base.writes}, {place: afterWrite, n: base.writes},
-	} {
+	for p := beforeEntry; p < places; p++ {
+		m := moment{place: p, n: base.counts[p.occasion()]}
 		for n := range 2 {
 			m.n += n
 			w, err := base.world()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -12,10 +13,10 @@ import (
 
 // A baseline is what a campaign comes to when nothing disturbs it.
 type baseline struct {
-	bench           *bench
-	plan            *migrate.Plan
-	report          *migrate.Report
-	entries, writes int // how often the process came to append, and to write on the platform
+	bench  *bench
+	plan   *migrate.Plan
+	report *migrate.Report
+	counts counts // how often the process came to each occasion to die
 }
 
 func undisturbed(ctx context.Context, b *bench) (*baseline, error) {
@@ -23,13 +24,12 @@ func undisturbed(ctx context.Context, b *bench) (*baseline, error) {
 	if err != nil {
 		return nil, err
 	}
+	w.crash.arm(moment{}) // what planning has read does not count
 	report, err := w.run(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("undisturbed run: %w", err)
 	}
-	base := &baseline{bench: b, plan: w.plan, report: report}
-	base.entries, base.writes = w.crash.counts()
-	return base, nil
+	return &baseline{bench: b, plan: w.plan, report: report, counts: w.crash.counted()}, nil
 }
 
 // world returns a fresh platform for the baseline's plan.
@@ -84,42 +84,70 @@ func strategyResumed(p place) func(context.Context, *bench) error {
 		if err != nil {
 			return err
 		}
-		last := base.entries
-		if p == beforeWrite || p == afterWrite {
-			last = base.writes
-		}
-		for n := 1; n <= last; n += b.step {
+		last := base.counts[p.occasion()]
+		for n := range b.chosen(last) {
 			m := moment{place: p, n: n}
 			if err := base.resume(ctx, m); err != nil {
-				return fmt.Errorf("killed at %s of %d: %w", m, last, err)
+				return fmt.Errorf("seed %d: killed %s of %d: %w", b.seed, m, last, err)
 			}
 		}
 		return nil
 	}
 }
 
-// resume runs a campaign that is killed at a moment, and then to its end.
-func (b *baseline) resume(ctx context.Context, m moment) error {
+// strategyResumedTwice kills the process at random, and the next one as well.
+func strategyResumedTwice(ctx context.Context, b *bench) error {
+	const pairs = 40
+	base, err := undisturbed(ctx, b)
+	if err != nil {
+		return err
+	}
+	rng := rand.New(rand.NewPCG(b.seed, 3))
+	for range min(pairs, b.most) {
+		first, second := base.random(rng, 1), base.random(rng, 4)
+		if err := base.resume(ctx, first, second); err != nil {
+			return fmt.Errorf("seed %d: killed %s, and then %s: %w", b.seed, first, second, err)
+		}
+	}
+	return nil
+}
+
+// random returns a moment, of the first part of a run alone if part is more than 1.
+func (b *baseline) random(rng *rand.Rand, part int) moment {
+	for {
+		p := beforeEntry + place(rng.IntN(int(places-beforeEntry)))
+		if n := b.counts[p.occasion()]; n > 0 {
+			return moment{place: p, n: 1 + rng.IntN((n+part-1)/part)}
+		}
+	}
+}
+
+// resume runs a campaign that is killed at each of the moments, and then to its end.
+func (b *baseline) resume(ctx context.Context, moments ...moment) error {
 	w, err := b.world()
 	if err != nil {
 		return err
 	}
-	w.crash.arm(m)
-	report, err := w.run(ctx)
-	if errors.Is(err, errStuck) {
-		return err
-	}
-	if !w.crash.came() {
-		if err != nil {
-			return err
-		}
-		return b.same(ctx, w, report)
-	}
-	w.restart()
-	if report, err = w.run(ctx); err != nil {
+	report, err := w.runKilled(ctx, moments...)
+	if err != nil {
 		return err
 	}
 	return b.same(ctx, w, report)
+}
+
+// runKilled lets a process die at each of the moments that it comes to, and the last one live.
+func (w *world) runKilled(ctx context.Context, moments ...moment) (*migrate.Report, error) {
+	for _, m := range moments {
+		w.crash.arm(m)
+		report, err := w.run(ctx)
+		if !w.crash.came() || errors.Is(err, errStuck) {
+			return report, err
+		}
+		if err := w.restart(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return w.run(ctx)
 }
 
 // strategyCancelled ends the context at moments spread over the run.
@@ -131,8 +159,8 @@ func strategyCancelled(ctx context.Context, b *bench) error {
 	const each = 8
 	for i := range each {
 		for _, m := range []moment{
-			{place: afterEntry, n: 1 + i*base.entries/each, gentle: true},
-			{place: beforeWrite, n: 1 + i*base.writes/each, gentle: true},
+			{place: afterEntry, n: 1 + i*base.counts[anEntry]/each, gentle: true},
+			{place: beforeWrite, n: 1 + i*base.counts[aWrite]/each, gentle: true},
 		} {
 			if err := base.cancel(ctx, m); err != nil {
 				return fmt.Errorf("cancelled at %s: %w", m, err)
@@ -149,7 +177,7 @@ func (b *baseline) cancel(ctx context.Context, m moment) error {
 	}
 	w.crash.arm(m)
 	g := &guard{over: w.crash.came}
-	_, err = w.runOn(ctx, g.platform(w.cloud.Platform()), g.operator(w.cloud.Operator()))
+	_, err = w.runOn(ctx, g.platform(w.cloud.Platform()), g.operator(w.operator))
 	switch {
 	case !w.crash.came():
 		return err
@@ -158,7 +186,9 @@ func (b *baseline) cancel(ctx context.Context, m moment) error {
 	case g.late.Load() > 0:
 		return fmt.Errorf("%d calls that write were made with another context after the run's had ended", g.late.Load())
 	}
-	w.restart()
+	if err := w.restart(ctx); err != nil {
+		return err
+	}
 	report, err := w.run(ctx)
 	if err != nil {
 		return err

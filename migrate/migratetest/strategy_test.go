@@ -3,6 +3,7 @@ package migratetest_test
 import (
 	"context"
 	"encoding/json"
+	"flag"
 	"sync"
 	"testing"
 
@@ -49,8 +50,11 @@ func TestGateway(t *testing.T)       { testScenario(t, scenario.Gateway) }
 func TestPreRegistered(t *testing.T) { testScenario(t, scenario.PreRegistered) }
 func TestTSL(t *testing.T)           { testScenario(t, scenario.TSL) }
 
+// moments leaves out some in a quick test: the sweep of all of them takes a minute.
+var moments = flag.Int("moments", 24, "how many moments each crash sweep tries")
+
 func testScenario(t *testing.T, strategy func(scenario.Options) migrate.Strategy) {
-	migratetest.TestStrategy(t, migratetest.StrategyTest{}, func(c *migratetest.Cloud) migrate.Strategy {
+	migratetest.TestStrategy(t, migratetest.StrategyTest{Most: *moments}, func(c *migratetest.Cloud) migrate.Strategy {
 		return strategy(options(c))
 	})
 }
@@ -58,7 +62,7 @@ func testScenario(t *testing.T, strategy func(scenario.Options) migrate.Strategy
 // TestMNS lets a consumer group take the place of an MNS queue first.
 func TestMNS(t *testing.T) {
 	fleet := migratetest.Generate(migratetest.GenerateOptions{Direct: 3, MNS: true})
-	migratetest.TestStrategy(t, migratetest.StrategyTest{Fleets: [][]byte{fleet}}, func(c *migratetest.Cloud) migrate.Strategy {
+	migratetest.TestStrategy(t, migratetest.StrategyTest{Most: *moments, Fleets: [][]byte{fleet}}, func(c *migratetest.Cloud) migrate.Strategy {
 		o := options(c)
 		o.MNSGroup, o.FirstGray = "instead of mns", 1
 		return scenario.Direct(o)
@@ -69,7 +73,7 @@ func TestMNS(t *testing.T) {
 func TestCarry(t *testing.T) {
 	fleet := migratetest.Generate(migratetest.GenerateOptions{Direct: 3})
 	var stores sync.Map // of each platform: they outlive its processes
-	migratetest.TestStrategy(t, migratetest.StrategyTest{Fleets: [][]byte{fleet}}, func(c *migratetest.Cloud) migrate.Strategy {
+	migratetest.TestStrategy(t, migratetest.StrategyTest{Most: *moments, Fleets: [][]byte{fleet}}, func(c *migratetest.Cloud) migrate.Strategy {
 		o := options(c)
 		store, known := stores.LoadOrStore(c, &carry.Memory{})
 		o.Carry, o.FirstGray = store.(*carry.Memory), 1
@@ -89,13 +93,13 @@ func TestCarry(t *testing.T) {
 
 // TestSmallLane moves a whole lane by its first gray batch: nothing is left for the stages after it.
 func TestSmallLane(t *testing.T) {
-	test := migratetest.StrategyTest{Fleets: [][]byte{migratetest.Generate(migratetest.GenerateOptions{Direct: 3})}}
+	test := migratetest.StrategyTest{Most: *moments, Fleets: [][]byte{migratetest.Generate(migratetest.GenerateOptions{Direct: 3})}}
 	migratetest.TestStrategy(t, test, func(c *migratetest.Cloud) migrate.Strategy { return scenario.Direct(options(c)) })
 }
 
 // TestManyLanes lets several lanes take turns, one of which is moved by full migration.
 func TestManyLanes(t *testing.T) {
-	test := migratetest.StrategyTest{Fleets: [][]byte{migratetest.Generate(migratetest.GenerateOptions{
+	test := migratetest.StrategyTest{Most: *moments, Fleets: [][]byte{migratetest.Generate(migratetest.GenerateOptions{
 		Direct: 5, ThingModel: 4, Gateways: 2, SubDevices: 2,
 	})}}
 	migratetest.TestStrategy(t, test, func(*migratetest.Cloud) migrate.Strategy {

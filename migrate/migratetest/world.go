@@ -6,24 +6,25 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"time"
 
 	"github.com/iotferry/iotferry/iot"
 	"github.com/iotferry/iotferry/migrate"
-	"github.com/iotferry/iotferry/migrate/journal"
 )
 
 // A world is one platform with one campaign: its processes come and go, journal and platform stay.
 type world struct {
-	bench   *bench
-	clock   *Clock
-	cloud   *Cloud
-	journal *journal.Memory
-	crash   *crash
-	record  *record
-	fault   func(Op) Fault // what else goes wrong; may be nil
-	plan    *migrate.Plan
+	bench    *bench
+	clock    *Clock
+	cloud    *Cloud
+	journal  *worldJournal
+	operator *worldOperator
+	crash    *crash
+	record   *record
+	fault    func(Op) Fault // what else goes wrong; may be nil
+	plan     *migrate.Plan
 }
 
 const (
@@ -36,7 +37,8 @@ func worldStart() time.Time { return time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC)
 
 // newWorld opens a platform on which nothing has happened. It has no plan yet.
 func newWorld(b *bench) (*world, error) {
-	w := &world{bench: b, clock: NewClock(worldStart()), journal: journal.NewMemory(), crash: &crash{}, record: &record{}}
+	w := &world{bench: b, clock: NewClock(worldStart()), crash: &crash{}, record: &record{}}
+	w.journal = &worldJournal{store: b.newStore(), crash: w.crash, record: w.record, rng: rand.New(rand.NewPCG(b.seed, 1))}
 	o := b.options
 	o.Clock = w.clock
 	o.Fault = func(op Op) Fault {
@@ -48,8 +50,11 @@ func newWorld(b *bench) (*world, error) {
 		return f
 	}
 	var err error
-	w.cloud, err = Open(bytes.NewReader(b.fleet), o)
-	return w, err
+	if w.cloud, err = Open(bytes.NewReader(b.fleet), o); err != nil {
+		return nil, err
+	}
+	w.operator = &worldOperator{Operator: b.newOperator(w.cloud), crash: w.crash}
+	return w, nil
 }
 
 // planned is newWorld with a plan.
@@ -146,7 +151,7 @@ func (w *world) runner(s migrate.Strategy, p iot.Platform, o migrate.Operator) (
 	return migrate.NewRunner(migrate.Config{
 		Campaign: worldCampaign, Plan: w.plan, Strategies: []migrate.Strategy{s},
 		Platform: p, Operator: o, Clock: w.clock, Workers: 1,
-		Journal: &worldJournal{Journal: w.journal, crash: w.crash, record: w.record},
+		Journal: w.journal,
 		Approver: migrate.ApproverFunc(func(context.Context, migrate.Gate) (migrate.Decision, error) {
 			return migrate.Decision{Kind: migrate.Approve, By: "strategy test"}, nil
 		}),
@@ -155,7 +160,7 @@ func (w *world) runner(s migrate.Strategy, p iot.Platform, o migrate.Operator) (
 
 // run is one process: it runs the campaign until it ends or the process dies.
 func (w *world) run(ctx context.Context) (*migrate.Report, error) {
-	return w.runOn(ctx, w.cloud.Platform(), w.cloud.Operator())
+	return w.runOn(ctx, w.cloud.Platform(), w.operator)
 }
 
 func (w *world) runOn(ctx context.Context, p iot.Platform, o migrate.Operator) (*migrate.Report, error) {
@@ -196,7 +201,27 @@ func (w *world) patiently(ctx context.Context, run func() (*migrate.Report, erro
 }
 
 // restart lets the next process begin.
-func (w *world) restart() {
+func (w *world) restart(ctx context.Context) error {
 	w.crash.end()
-	w.clock.Advance(downtime)
+	w.clock.Advance(downtime / 2)
+	if err := w.operator.between(ctx); err != nil {
+		return fmt.Errorf("while no process lived: %w", err)
+	}
+	w.clock.Advance(downtime / 2)
+	return w.checkJournal(ctx)
+}
+
+// checkJournal checks that the journal holds what was acknowledged, and nothing else.
+func (w *world) checkJournal(ctx context.Context) error {
+	n := 0
+	for _, err := range w.journal.store.Entries(ctx, worldCampaign, 0) {
+		if err != nil {
+			return fmt.Errorf("after the crash: %w", err)
+		}
+		n++
+	}
+	if durable := w.record.durable; n != durable {
+		return fmt.Errorf("after the crash the journal has %d entries, %d are durable", n, durable)
+	}
+	return nil
 }
