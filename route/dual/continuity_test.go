@@ -198,6 +198,33 @@ func TestHolesAreBounded(t *testing.T) {
 	}
 }
 
+// Numbers that come without holes, in whatever order, need no more memory than one.
+func TestNumbersAreJoined(t *testing.T) {
+	c := newContinuity(t, dual.Config{To: target, Devices: []iot.DeviceID{device(1)}, Sequence: sequence})
+	for _, i := range rand.New(rand.NewPCG(1, 1)).Perm(50) {
+		c.Saw(message(device(1), i, begin, ""))
+	}
+	if n := c.Spans(device(1)); n != 1 {
+		t.Errorf("%d spans are remembered", n)
+	}
+}
+
+// Without numbers, IDs tell what came twice, if it comes again within some messages.
+func TestTwiceByID(t *testing.T) {
+	c := newContinuity(t, dual.Config{To: target, Devices: []iot.DeviceID{device(1)}})
+	for _, n := range []int{1, 2, 1, 3, 3, 2} {
+		c.Saw(message(device(1), n, begin, ""))
+	}
+	for n := range 100 {
+		c.Saw(message(device(1), 10+n, begin, ""))
+	}
+	c.Saw(message(device(1), 109, begin, target))
+	c.Saw(message(device(1), 1, begin, target)) // it is forgotten
+	if got, _ := c.Device(device(1)); got.Twice != 4 || got.Messages != 108 || got.Lost != 0 {
+		t.Errorf("%+v", got)
+	}
+}
+
 func TestNewRefuses(t *testing.T) {
 	for name, config := range map[string]dual.Config{
 		"one instance":   {Devices: []iot.DeviceID{device(1)}},

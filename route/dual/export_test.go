@@ -7,3 +7,10 @@ func (c *Continuity) Spans(id iot.DeviceID) int { return len(c.tracks[id].number
 
 // MaxSpans bounds them.
 const MaxSpans = maxSpans
+
+// Lines returns how many lines there are.
+func (m *Merge) Lines() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.lines)
+}
