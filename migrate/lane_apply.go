@@ -99,13 +99,16 @@ func (l *lane) takenOver(at time.Time) {
 }
 
 // idled leaves the time out of the deadlines of devices in which nobody looked: before a new runner, whose verifiers begin anew,
-// and when a machine slept for longer than a look or a round can take, as both are given up at their deadline.
+// and when a machine slept for longer than it can wait for a look or a round, and that can take: both are given up at their deadline.
 func (l *lane) idled(d time.Duration, anew bool) {
 	most := l.deadlines.Verify
-	if l.phase == phaseArriving {
+	switch {
+	case l.phase == phaseArriving:
 		most = l.deadlines.Arrive
+	case l.firstRound.IsZero():
+		most = max(l.deadlines.Verify, l.deadlines.Console) // the first round may take that long: see verifyDeadline
 	}
-	if !l.observed() || !anew && d <= most {
+	if !l.observed() || !anew && d <= most+maxBackoff {
 		return
 	}
 	l.since = l.since.Add(d)
@@ -227,7 +230,9 @@ func (l *lane) again(at time.Time, why string) {
 	l.errored = why
 }
 
+const maxBackoff = time.Minute
+
 // backoff is 2 s, 4 s, 8 s... up to one minute.
 func backoff(tries int) time.Duration {
-	return min(2*time.Second<<min(tries, 10), time.Minute)
+	return min(2*time.Second<<min(tries, 10), maxBackoff)
 }
