@@ -32,8 +32,12 @@ func TestMovedDeviceIsCutOffAndComesBackOnTheTarget(t *testing.T) {
 		t.Errorf("after the move (-want +got):\n%s", d)
 	}
 	b.clock.Advance(8 * time.Second)
-	want.Status, want.Alive, want.LastSeen = iot.Online, true, b.clock.Now()
-	if d := cmp.Diff(want, b.truth(meter, "m-0002")); d != "" {
+	got = b.truth(meter, "m-0002")
+	if !got.Served.After(before) || got.Served.After(b.clock.Now()) {
+		t.Errorf("8 s later it is served since %v, and moved at %v", got.Served, before)
+	}
+	want.Status, want.Alive, want.LastSeen, want.Served = iot.Online, true, b.clock.Now(), got.Served
+	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("8 s later (-want +got):\n%s", d)
 	}
 	p := b.platform(nil)
