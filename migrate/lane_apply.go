@@ -106,7 +106,7 @@ func (l *lane) idled(d time.Duration, anew bool) {
 	case l.phase == phaseArriving:
 		most = l.deadlines.Arrive
 	case l.firstRound.IsZero():
-		most = max(l.deadlines.Verify, l.deadlines.Console) // the first round may take that long: see verifyDeadline
+		most = l.firstRoundTakes()
 	}
 	if !l.observed() || !anew && d <= most+maxBackoff {
 		return

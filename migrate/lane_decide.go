@@ -298,10 +298,13 @@ func (l *lane) decideVerifying(now time.Time) answer {
 	return l.decideRound(now, l.verifyDeadline())
 }
 
+// firstRoundTakes is the most that the first round may take: a wave may be a whole fleet.
+func (l *lane) firstRoundTakes() time.Duration { return max(l.deadlines.Verify, l.deadlines.Console) }
+
 // verifyDeadline is Deadlines.Verify after the first round, which takes its time in a large wave.
 func (l *lane) verifyDeadline() time.Time {
 	if l.firstRound.IsZero() {
-		return l.since.Add(max(l.deadlines.Verify, l.deadlines.Console))
+		return l.since.Add(l.firstRoundTakes())
 	}
 	return later(l.since, l.firstRound).Add(l.deadlines.Verify)
 }
