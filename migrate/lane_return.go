@@ -266,6 +266,8 @@ func (l *lane) endReturn(at time.Time) {
 	}
 	switch l.phase {
 	case phaseMoving, phaseArriving, phaseVerifying:
+		l.since = at // the way back may have taken longer than a wave has time: look before anything counts as failed
+		l.tries, l.tryAt, l.errored = 0, time.Time{}, ""
 		l.settle(at)
 	}
 	l.recount()

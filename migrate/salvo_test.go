@@ -141,22 +141,8 @@ func TestSalvoIsNotMadeLate(t *testing.T) {
 
 // TestPauseEndsASalvo finishes the families that are split and starts no others.
 func TestPauseEndsASalvo(t *testing.T) {
-	w := newWorld(t, 1)
-	w.calm = true
-	w.plan.Lanes = []migrate.LanePlan{w.makeLane(0)}
-	lane := &w.plan.Lanes[0]
-	lane.Stages = []migrate.StagePlan{{Name: "rest", Moves: true, Waves: []topology.Wave{{First: 0, Count: len(lane.Families)}}}}
-	w.state, w.entries = migrate.NewState(w.plan), nil
-	w.record(migrate.Entry{Kind: migrate.EntryCampaign, Fence: 1, Header: &migrate.Header{Version: migrate.JournalVersion}})
-	for calls := 0; calls == 0; {
-		for _, e := range w.state.Decide(w.now, nil, false).Entries {
-			w.record(e)
-		}
-		for _, task := range w.state.Decide(w.now, nil, false).Tasks {
-			calls += len(task.Calls)
-			w.do(task)
-		}
-	}
+	w, lane := oneLane(t, func(families int) []topology.Wave { return []topology.Wave{{Count: families}} })
+	w.until(func(task migrate.Task) bool { return task.Kind == migrate.TaskMove })
 	w.record(migrate.Entry{Kind: migrate.EntryDecision, Decision: &migrate.Decision{Kind: migrate.Pause, By: "model"}})
 	if split(lane, w.at) == 0 {
 		t.Fatal("no family is split: nothing is left to be done in a pause")
@@ -180,6 +166,70 @@ func TestPauseEndsASalvo(t *testing.T) {
 	if l := w.state.Report("c").Lanes[0]; split(lane, w.at) > 0 || !l.Paused || l.Unmoved == 0 {
 		t.Errorf("%d families are split, %d devices unmoved in a lane of %d", split(lane, w.at), l.Unmoved, l.Devices)
 	}
+}
+
+// oneLane is a world of one lane, in which nothing goes wrong, with one stage that moves by waves.
+func oneLane(t *testing.T, waves func(families int) []topology.Wave) (*world, *migrate.LanePlan) {
+	w := newWorld(t, 1)
+	w.calm = true
+	w.plan.Lanes = []migrate.LanePlan{w.makeLane(0)}
+	lane := &w.plan.Lanes[0]
+	lane.Stages = []migrate.StagePlan{{Name: "rest", Moves: true, Waves: waves(len(lane.Families))}}
+	w.state, w.entries = migrate.NewState(w.plan), nil
+	w.record(migrate.Entry{Kind: migrate.EntryCampaign, Fence: 1, Header: &migrate.Header{Version: migrate.JournalVersion}})
+	return w, lane
+}
+
+// until lets the campaign go on until it has done such a task.
+func (w *world) until(is func(migrate.Task) bool) {
+	for {
+		step := w.state.Decide(w.now, nil, false)
+		for _, e := range step.Entries {
+			w.record(e)
+		}
+		switch {
+		case len(step.Entries) > 0:
+		case len(step.Tasks) > 0:
+			w.do(step.Tasks[0])
+			if is(step.Tasks[0]) {
+				return
+			}
+		case step.Next.IsZero():
+			w.t.Fatal("the campaign stands still")
+		default:
+			w.now = step.Next
+		}
+	}
+}
+
+// TestWaveIsLookedAtAfterAWayBack interrupts a wave by the return of the one before it, for longer than the wave has to arrive.
+func TestWaveIsLookedAtAfterAWayBack(t *testing.T) {
+	w, lane := oneLane(t, func(families int) []topology.Wave {
+		return []topology.Wave{{Count: 2}, {First: 2, Count: families - 2}}
+	})
+	left := -lane.Families[0].Len() - lane.Families[1].Len()
+	for _, f := range lane.Families {
+		left += f.Len()
+	}
+	w.until(func(task migrate.Task) bool { // all calls of the second wave are made, nobody has looked
+		for _, call := range task.Calls {
+			if task.Wave == 1 {
+				left -= len(call.Names)
+			}
+		}
+		return left == 0
+	})
+	w.record(migrate.Entry{Kind: migrate.EntryDecision, Decision: &migrate.Decision{
+		Kind: migrate.Rollback, Lane: lane.Lane.ID, Stage: "rest", Wave: 1, By: "model",
+	}})
+	w.until(func(task migrate.Task) bool { return task.Console == migrate.ConsoleRollback })
+	w.now = w.now.Add(2 * w.plan.Deadlines.Arrive)
+	w.until(func(task migrate.Task) bool { return task.Kind == migrate.TaskHome })
+	w.run(1000)
+	if l := w.state.Report("c").Lanes[0]; l.Failed > 0 || l.Returned == 0 || l.Moved == 0 || l.Returned+l.Moved+l.Unmoved != l.Devices {
+		t.Errorf("%d failed, %d returned, %d moved, %d unmoved: want none failed", l.Failed, l.Returned, l.Moved, l.Unmoved)
+	}
+	w.whole()
 }
 
 // split counts the families that have devices at both instances.
