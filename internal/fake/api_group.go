@@ -127,7 +127,7 @@ func (c *Cloud) QueryConsumerGroupStatus(
 		}
 		c.dropIdle(g)
 		out.AccumulationCount = g.backlog(c.at)
-		out.LastConsumerTime = millis(g.lastConsumed)
+		out.LastConsumerTime = millis(g.consumed(c.at))
 		for i, x := range g.consumers {
 			out.ConsumerGroupClientConnectionInfos = append(out.ConsumerGroupClientConnectionInfos,
 				ConsumerConnection{x.clientID, fmt.Sprintf("198.51.100.1:%d", 40000+i), millis(x.since)})

@@ -56,13 +56,20 @@ func (c *Cloud) consume(instanceID, groupID, clientID string) (*Consumer, error)
 	if g == nil {
 		return nil, fmt.Errorf("group %q: %w", groupID, ErrNoGroup)
 	}
+	x, err := c.join(g, clientID)
+	if err == nil {
+		g.start(c.at)
+	}
+	return x, err
+}
+
+func (c *Cloud) join(g *group, clientID string) (*Consumer, error) {
 	c.dropIdle(g)
 	if len(g.consumers) >= maxConsumers {
-		return nil, fmt.Errorf("group %q: %w", groupID, ErrTooMany)
+		return nil, fmt.Errorf("group %q: %w", g.id, ErrTooMany)
 	}
 	x := &Consumer{cloud: c, group: g, clientID: clientID, since: c.at, alive: c.at}
 	g.consumers = append(g.consumers, x)
-	g.start(c.at)
 	return x, nil
 }
 

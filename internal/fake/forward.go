@@ -32,6 +32,7 @@ type link struct {
 	group  *group
 	events []iot.Event
 	since  stamp
+	read   stamp // when a reader was last asked
 }
 
 func (l *link) has(e iot.Event) bool { return slices.Contains(l.events, e) }
@@ -98,7 +99,8 @@ func (c *Cloud) forward(d *device, r record) {
 	if r.text != nil {
 		c.learn(d, suffix, r.text.body)
 	}
-	if v != nil && slices.ContainsFunc(v.rules, func(o *rule) bool { return o.takes(d, suffix) }) {
+	if v != nil && (slices.ContainsFunc(v.rules, func(o *rule) bool { return o.takes(d, suffix) }) ||
+		slices.ContainsFunc(v.links, func(l *link) bool { return l.group.reader != nil && l.has(iot.DeviceData) })) {
 		c.keep(d, r)
 	}
 }

@@ -28,6 +28,7 @@ type group struct {
 	started bool // the cursors are kept
 
 	consumers    []*Consumer
+	reader       *Reader // takes everything at once; nil for none
 	lastConsumed stamp
 }
 
@@ -79,6 +80,10 @@ func (in *instance) addGroup(id, name string, at stamp) *group {
 
 // add queues a message; what is too old or too much goes.
 func (g *group) add(r record, most int) {
+	if g.reader != nil {
+		g.lastConsumed = r.at
+		return
+	}
 	g.queue = append(g.queue, r)
 	for len(g.queue)-g.head > most || g.queue[g.head].at <= r.at-retention {
 		g.drop()
@@ -97,7 +102,7 @@ func (g *group) drop() {
 
 // start begins to keep cursors: from now on consuming is cheap.
 func (g *group) start(now stamp) {
-	if g.started {
+	if g.started || g.reader != nil {
 		return
 	}
 	g.started = true
@@ -218,6 +223,9 @@ func (g *group) step(x cursor) bool {
 
 // backlog counts the messages that nobody has got, and those to be delivered again.
 func (g *group) backlog(now stamp) int {
+	if g.reader != nil {
+		return 0
+	}
 	g.expire(now)
 	n := len(g.queue) - g.head + len(g.again)
 	list := g.cursors

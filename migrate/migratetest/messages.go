@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"slices"
 	"sync"
 
 	"github.com/iotferry/iotferry/internal/fake"
@@ -49,83 +50,57 @@ type server struct {
 	cloud  *fake.Cloud
 	target string
 
-	mu      sync.Mutex
-	serves  []string
-	inboxes []*inbox
-}
-
-// An inbox is what the server has read from one group.
-type inbox struct {
-	instance, group string
-	box             *verify.Inbox
+	mu     sync.Mutex
+	serves []string
 }
 
 func (s *server) serve(instanceID string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, known := range s.serves {
-		if known == instanceID {
-			return
-		}
+	if !slices.Contains(s.serves, instanceID) {
+		s.serves = append(s.serves, instanceID)
 	}
-	s.serves = append(s.serves, instanceID)
 }
 
-// open returns the inboxes of all groups that are read now.
-func (s *server) open() ([]*inbox, error) {
+// read lets the server read all groups that there are now, and returns its readers of the target's.
+func (s *server) read() ([]*fake.Reader, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	var out []*fake.Reader
 	for _, instance := range s.serves {
 		for _, group := range s.cloud.GroupIDs(instance) {
-			if err := s.connect(instance, group); err != nil {
-				return nil, err
+			r, err := s.cloud.Read(instance, group)
+			if err != nil {
+				return nil, fmt.Errorf("server of group %s: %w", group, err)
+			}
+			if instance == s.target {
+				out = append(out, r)
 			}
 		}
 	}
-	return append([]*inbox(nil), s.inboxes...), nil
+	return out, nil
 }
 
-func (s *server) connect(instance, group string) error {
-	for _, b := range s.inboxes {
-		if b.instance == instance && b.group == group {
-			return nil
-		}
-	}
-	box, err := verify.NewInbox(verify.InboxConfig{Receiver: s.cloud.Receiver(instance), Group: verify.GroupID(group)})
-	if err != nil {
-		return fmt.Errorf("server of group %s: %w", group, err)
-	}
-	s.inboxes = append(s.inboxes, &inbox{instance: instance, group: group, box: box})
-	return nil
-}
-
-// latest reads all groups, and yields what those of the target have brought of the devices.
+// latest yields what the server has read of the devices from groups of the target.
 func (s *server) latest(ctx context.Context, ids []iot.DeviceID) iter.Seq2[iot.Message, error] {
 	return func(yield func(iot.Message, error) bool) {
-		inboxes, err := s.open()
+		readers, err := s.read()
 		if err != nil {
 			yield(iot.Message{}, err)
 			return
 		}
-		for _, b := range inboxes {
-			asked := ids
-			if b.instance != s.target {
-				asked = nil
-			}
-			for m, err := range b.box.Latest(ctx, asked) {
-				if !yield(m, err) || err != nil {
+		for _, r := range readers {
+			for _, id := range ids {
+				if err := ctx.Err(); err != nil {
+					yield(iot.Message{}, err)
 					return
 				}
+				for _, m := range r.Newest(id) {
+					if !yield(m, nil) {
+						return
+					}
+				}
 			}
-		}
-	}
-}
-
-// read lets the server read all that waits.
-func (s *server) read() {
-	for _, err := range s.latest(context.Background(), nil) {
-		if err != nil {
-			return // it will read the next time
 		}
 	}
 }
