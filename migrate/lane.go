@@ -23,8 +23,10 @@ const (
 )
 
 const (
-	maxAttempts = 3  // a device is in at most so many calls: after that, it failed
-	maxTries    = 15 // tries in a row that reach nothing, about ten minutes: after that, the lane halts
+	maxAttempts  = 3                // a device is in at most so many calls: after that, it failed
+	patience     = 16               // the share of a long wait that passes until the next round
+	mostPatience = 15 * time.Minute // and the most
+	maxTries     = 15               // tries in a row that reach nothing, about ten minutes: after that, the lane halts
 )
 
 // lane is the state of one lane: what its entries have made of its plan.

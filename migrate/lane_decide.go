@@ -225,7 +225,7 @@ func (l *lane) decideArriving(now time.Time) answer {
 	t := l.task(TaskLook)
 	lo, hi := l.waveRange()
 	t.list = l.lister(lo, hi, func(i int32) bool { return l.dev[i].state.unresolved() })
-	return l.lookUntil(now, deadline, l.deadlines.Arrive/2, t)
+	return l.lookUntil(now, l.tryAt, deadline, l.deadlines.Arrive/2, t)
 }
 
 // overdue reports whether a deadline has passed, and two looks since then have decided nothing: no device fails because nobody
@@ -235,8 +235,7 @@ func (l *lane) overdue(now, deadline time.Time) bool {
 }
 
 // lookUntil answers with a look or a round when it is due. One is due at the deadline; those after it have some time of their own.
-func (l *lane) lookUntil(now, deadline time.Time, extra time.Duration, t *Task) answer {
-	due := l.tryAt
+func (l *lane) lookUntil(now, due, deadline time.Time, extra time.Duration, t *Task) answer {
 	if l.looked[1].Before(deadline) && deadline.Before(due) {
 		due = deadline
 	}
@@ -341,7 +340,18 @@ func (l *lane) decideRound(now, deadline time.Time) answer {
 	t := l.task(TaskVerify)
 	lo, hi := l.scope()
 	t.list = l.lister(lo, hi, l.askable)
-	return l.lookUntil(now, deadline, l.deadlines.Verify/2, t)
+	return l.lookUntil(now, l.patient(later(l.since, l.until), deadline), deadline, l.deadlines.Verify/2, t)
+}
+
+// patient puts the next round off, in a wait that takes long: by a share of the time that has passed since it began, or that is left
+// until the deadline, whichever is less. So a window of weeks does not fill the journal, and its end is met to the minute. Looks stay
+// frequent: they narrow down when the console moved a device.
+func (l *lane) patient(began, deadline time.Time) time.Time {
+	if l.tryAt.IsZero() {
+		return l.tryAt
+	}
+	more := min(l.tryAt.Sub(began), deadline.Sub(l.tryAt)) / patience
+	return l.tryAt.Add(min(max(more, 0), mostPatience))
 }
 
 // expireVerdicts fails the devices that are still inconclusive. If the verifiers could not look, that is not the

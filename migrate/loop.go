@@ -41,6 +41,10 @@ type work struct {
 	deadline time.Time // zero for none, or if it has been given up
 }
 
+// maxHeld is how many entries a task keeps back, so that what it sees in one look or round becomes durable at once, together with
+// what is decided then. An entry names entryChunk devices at most.
+const maxHeld = 8
+
 // event is what a task sends: entries, and at last that it is done.
 type event struct {
 	work    *work
@@ -356,13 +360,19 @@ func (l *loop) decision(ctx context.Context, d Decision) error {
 
 func (l *loop) launch(ctx context.Context, w *work) {
 	run := ctx // what a task tells counts also after it was cancelled, unless it is stale
-	emit := func(entries ...Entry) { l.send(run, event{work: w, entries: entries}) }
+	var held []Entry
+	emit := func(entries ...Entry) {
+		if held = append(held, entries...); len(held) >= maxHeld {
+			l.send(run, event{work: w, entries: held})
+			held = nil
+		}
+	}
 	ctx, w.cancel = context.WithCancel(ctx)
 	x := execution{r: l.r, task: w.task, emit: emit}
 	l.tasks.Go(func() {
 		x.run(ctx)
 		w.cancel()
-		l.events <- event{work: w, done: true}
+		l.events <- event{work: w, entries: held, done: true}
 	})
 }
 
@@ -460,7 +470,6 @@ func (l *loop) handle(e event) error {
 	if e.done {
 		l.busy[w.lane] = nil
 		l.working--
-		return nil
 	}
 	now := l.r.config.Clock.Now()
 	for _, entry := range e.entries {

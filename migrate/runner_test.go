@@ -571,7 +571,7 @@ func TestDecisionsOfOthersAreHeeded(t *testing.T) {
 		if e.Kind == migrate.EntryWave && e.Stage == "rest" && !said {
 			said = true
 			abort := migrate.Decision{Kind: migrate.Abort, By: "somebody else"}
-			err := shared.Append(context.Background(), "c", e.Seq, migrate.Entry{Kind: migrate.EntryDecision, At: e.At, Decision: &abort})
+			err := shared.Append(context.Background(), "c", s.Seq(), migrate.Entry{Kind: migrate.EntryDecision, At: e.At, Decision: &abort})
 			if err != nil {
 				t.Error(err)
 			}
