@@ -20,7 +20,8 @@ type loop struct {
 	pending []pendingEntry
 	busy    []*work // by lane; nil for none
 	working int
-	turn    int // the lane that is served first next time
+	turn    int   // the lane that is served first next time
+	imaged  int64 // the entry of the last checkpoint of this run
 	events  chan event
 	poll    <-chan time.Time // when to look what others appended
 	tasks   sync.WaitGroup
@@ -77,6 +78,7 @@ func (l *loop) run(ctx context.Context) error {
 		if l.working == 0 && next.IsZero() && !l.state.waiting() {
 			return ctx.Err() // a task that was cancelled leaves nothing to do, either
 		}
+		l.checkpoint(ctx, next)
 		if next, err = l.giveUp(next); err != nil {
 			return err
 		}

@@ -317,6 +317,9 @@ func (r *Runner) replay(ctx context.Context) (*State, error) {
 
 // catchUp folds the entries that others appended.
 func (r *Runner) catchUp(ctx context.Context, state *State) error {
+	if state.Seq() == 0 {
+		r.fromCheckpoint(ctx, state)
+	}
 	for e, err := range r.config.Journal.Entries(ctx, r.config.Campaign, state.Seq()) {
 		if err != nil {
 			return err

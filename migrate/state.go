@@ -15,6 +15,7 @@ type State struct {
 	seq    int64
 	fence  int64
 	bound  bool // the header was seen
+	header Header
 	ended  bool
 	began  time.Time
 	latest time.Time
@@ -100,7 +101,7 @@ func (s *State) bind(e Entry) error {
 	case e.Header.Version != JournalVersion:
 		return fmt.Errorf("%w: journal version %d, this program writes %d", ErrMismatch, e.Header.Version, JournalVersion)
 	}
-	s.bound, s.began = true, e.At
+	s.bound, s.header, s.began = true, *e.Header, e.At
 	return nil
 }
 

@@ -1,15 +1,18 @@
 package migrate_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/iotferry/iotferry/iot"
 	"github.com/iotferry/iotferry/migrate"
@@ -28,10 +31,12 @@ const (
 
 // world is the truth that the state must not contradict.
 type world struct {
-	t        *testing.T
+	t        testing.TB
 	rng      *rand.Rand
 	plan     *migrate.Plan
 	state    *migrate.State
+	twin     *migrate.State // of which state was made by an image; nil for none
+	images   int
 	entries  []migrate.Entry
 	now      time.Time
 	at       map[iot.DeviceID]string
@@ -43,7 +48,7 @@ type world struct {
 	returned map[int]bool // families with a member that was returned
 }
 
-func newWorld(t *testing.T, seed uint64) *world {
+func newWorld(t testing.TB, seed uint64) *world {
 	w := &world{
 		t: t, rng: rand.New(rand.NewPCG(seed, 1)), now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC),
 		at: map[iot.DeviceID]string{}, moves: map[iot.DeviceID]int{}, broken: map[iot.DeviceID]bool{},
@@ -126,7 +131,48 @@ func (w *world) record(e migrate.Entry) {
 	if err := w.state.Apply(e); err != nil {
 		w.t.Fatalf("apply %+v: %v", e, err)
 	}
+	if w.twin != nil {
+		if err := w.twin.Apply(e); err != nil {
+			w.t.Fatalf("the state of which an image was made cannot apply %+v: %v", e, err)
+		}
+	}
 	w.entries = append(w.entries, e)
+}
+
+// image goes on with a state that was restored from an image. From then on both have to answer alike.
+func (w *world) image() {
+	image, err := w.state.Image()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	restored, err := migrate.RestoreState(w.plan, migrate.Header{Version: migrate.JournalVersion}, image)
+	if err != nil {
+		w.t.Fatalf("restore %s: %v", image, err)
+	}
+	again, err := restored.Image()
+	if err != nil || !bytes.Equal(image, again) {
+		w.t.Fatalf("the image of a restored state differs, %v:\n%s\n%s", err, image, again)
+	}
+	if w.images++; w.twin == nil {
+		w.twin = w.state
+	}
+	w.state = restored
+}
+
+// ask lets the state decide, and its twin as well.
+func (w *world) ask() migrate.Step {
+	step := w.state.Decide(w.now, nil, false)
+	if w.twin == nil {
+		return step
+	}
+	if folded := w.twin.Decide(w.now, nil, false); !reflect.DeepEqual(folded, step) {
+		w.t.Fatalf("a state that was restored from an image decides otherwise (-folded +restored):\n%s",
+			cmp.Diff(folded, step, cmpopts.IgnoreUnexported(migrate.Task{})))
+	}
+	if folded := w.twin.Report("c"); !reflect.DeepEqual(folded, w.state.Report("c")) {
+		w.t.Fatalf("a state that was restored from an image reports otherwise (-folded +restored):\n%s", cmp.Diff(folded, w.state.Report("c")))
+	}
+	return step
 }
 
 // crash starts again from the journal. What comes out must be what was there, and open intents must be unknown.
@@ -140,7 +186,7 @@ func (w *world) crash() {
 	if diff := cmp.Diff(w.state.Report("c"), again.Report("c")); diff != "" {
 		w.t.Fatalf("a replay comes to another state:\n%s", diff)
 	}
-	w.state = again
+	w.state, w.twin = again, nil
 	w.record(migrate.Entry{Kind: migrate.EntryRunner, Fence: w.state.Fence() + 1})
 }
 
@@ -154,7 +200,10 @@ func (w *world) run(most int) {
 		if w.chance(25) {
 			w.decide()
 		}
-		step := w.state.Decide(w.now, nil, false)
+		if w.chance(20) {
+			w.image()
+		}
+		step := w.ask()
 		for _, e := range step.Entries {
 			w.record(e)
 		}
@@ -195,6 +244,9 @@ func (w *world) do(t migrate.Task) {
 	if len(t.Intents) > 0 {
 		for _, intent := range t.Intents {
 			w.record(intent)
+		}
+		if w.chance(20) {
+			w.image()
 		}
 		if w.chance(15) {
 			for _, call := range t.Calls[:w.rng.IntN(len(t.Calls)+1)] { // made, and nobody knows

@@ -61,3 +61,17 @@ func Load(data []byte) *Memory {
 
 // SetPatience sets how long a Dir waits for a lock that another process holds.
 func SetPatience(d *Dir, patience time.Duration) { d.patience = patience }
+
+// SealCheckpoint makes a checkpoint's file one of another version, which is whole.
+func SealCheckpoint(version int, data []byte) []byte {
+	h, image, err := openCheckpoint(data)
+	if err != nil {
+		panic(err)
+	}
+	h.Version = version
+	line, err := h.seal(image)
+	if err != nil {
+		panic(err)
+	}
+	return append(line, image...)
+}

@@ -1,0 +1,103 @@
+package migrate
+
+import "errors"
+
+// fields are all of a lane that an image holds. A new field of lane belongs here, unless it follows from the plan or from
+// the others.
+func (l *lane) fields() []field {
+	return []field{
+		{"dev", (*imagedDevices)(&l.dev)}, {"callAt", &l.callAt},
+		{"begun", &l.begun}, {"stage", &l.stage}, {"phase", &l.phase}, {"since", &l.since}, {"wave", &l.wave},
+		{"asked", &l.asked}, {"gateOpen", &l.gateOpen},
+		{"queue", &l.queue}, {"open", &l.open}, {"next", &l.next}, {"inFlight", &l.inFlight}, {"lastCall", &l.lastCall},
+		{"tries", &l.tries}, {"tryAt", &l.tryAt}, {"errored", &l.errored}, {"progress", &l.progress},
+		{"roundError", &l.roundError}, {"seen", &l.seen}, {"astray", &l.astray}, {"looks", &l.looks},
+		{"undecided", &l.undecided}, {"firstRound", &l.firstRound}, {"until", &l.until},
+		{"halt", &l.halt}, {"haltNote", &l.haltNote}, {"paused", &l.paused}, {"stopping", &l.stopping}, {"stopNote", &l.stopNote},
+		{"oneWay", &l.oneWay}, {"did", &l.did}, {"undone", &l.undone}, {"forgiven", &l.forgiven}, {"back", &l.back},
+		{"missing", &l.missing}, {"split", &l.split}, {"failures", &l.failures}, {"refusals", &l.refusals},
+		{"evidence", &l.evidence}, {"calls", &l.calls}, {"throttled", &l.throttled},
+	}
+}
+
+func (b *wayBack) fields() []field {
+	return []field{
+		{"split", &b.split}, {"all", &b.all}, {"step", &b.step}, {"since", &b.since}, {"asked", &b.asked}, {"tries", &b.tries},
+		{"tryAt", &b.tryAt}, {"why", &b.why}, {"left", &b.left}, {"undo", &b.undo}, {"seen", &b.seen}, {"astray", &b.astray},
+	}
+}
+
+// MarshalJSON makes the way back a part of the lane's image.
+func (b *wayBack) MarshalJSON() ([]byte, error) { return marshalFields(b.fields()) }
+
+// UnmarshalJSON reads what MarshalJSON wrote.
+func (b *wayBack) UnmarshalJSON(data []byte) error { return unmarshalFields(data, b.fields()) }
+
+// restore takes the lane's fields from an image, and derives the rest.
+func (l *lane) restore(image []byte) error {
+	if err := unmarshalFields(image, l.fields()); err != nil {
+		return err
+	}
+	if err := l.possible(); err != nil {
+		return err
+	}
+	l.tally()
+	if l.wave >= 0 && l.phase >= phaseMoving && l.phase <= phaseVerifying {
+		l.indexRange(l.waveRange())
+	}
+	return nil
+}
+
+// possible reports what in an image cannot be: nothing in it may lead out of a list.
+func (l *lane) possible() error {
+	stages := len(l.plan.Stages)
+	switch {
+	case l.stage < 0 || l.stage > stages || l.phase > phaseFinished:
+		return errors.New("no such stage or phase")
+	case l.stage == stages && l.phase != phaseIdle && l.phase != phaseFinished:
+		return errors.New("a phase after the last stage")
+	case l.phase >= phaseWave && l.phase <= phaseVerifying && !(l.wave >= 0 && l.wave < len(l.stagePlan().Waves)):
+		return errors.New("no such wave")
+	case l.next < 0 || l.inFlight < 0 || l.next+l.inFlight > len(l.queue) || l.needsCall() && l.next == len(l.queue):
+		return errors.New("no such call")
+	case len(l.callAt) == 0 || l.inFlight >= len(l.callAt):
+		return errors.New("calls without a time")
+	case l.back != nil && (l.back.step > backUndo || l.back.undo < -1 || l.back.undo >= stages || l.back.step == backUndo && l.back.undo < 0):
+		return errors.New("no such step of the way back")
+	case l.tries < 0 || l.back != nil && l.back.tries < 0:
+		return errors.New("fewer than no tries")
+	}
+	for _, d := range l.dev {
+		if d.state >= deviceStates || d.call < 0 || int(d.call) >= len(l.callAt) {
+			return errors.New("no such state or call of a device")
+		}
+	}
+	for _, about := range []map[int32]Evidence{l.missing, l.failures, l.refusals} {
+		if about == nil {
+			return errors.New("a table is missing")
+		}
+		for i := range about {
+			if i < 0 || int(i) >= len(l.dev) {
+				return errors.New("no such device")
+			}
+		}
+	}
+	return nil
+}
+
+// needsCall reports whether the lane is where it makes the next call of its queue.
+func (l *lane) needsCall() bool { return l.phase == phaseMoving && !l.byConsole() && l.back == nil }
+
+// tally counts the devices by their states.
+func (l *lane) tally() {
+	l.counts, l.sleeping, l.failedThere = [deviceStates]int{}, [deviceStates]int{}, 0
+	for _, d := range l.dev {
+		l.counts[d.state]++
+		if d.asleep {
+			l.sleeping[d.state]++
+		}
+		if d.there && d.state == DeviceFailed {
+			l.failedThere++
+		}
+	}
+}
