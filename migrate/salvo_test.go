@@ -141,7 +141,7 @@ func TestSalvoIsNotMadeLate(t *testing.T) {
 
 // TestPauseEndsASalvo finishes the families that are split and starts no others.
 func TestPauseEndsASalvo(t *testing.T) {
-	w, lane := oneLane(t, func(families int) []topology.Wave { return []topology.Wave{{Count: families}} })
+	w, lane := oneLane(t, nil)
 	w.until(func(task migrate.Task) bool { return task.Kind == migrate.TaskMove })
 	w.record(migrate.Entry{Kind: migrate.EntryDecision, Decision: &migrate.Decision{Kind: migrate.Pause, By: "model"}})
 	if split(lane, w.at) == 0 {
@@ -168,12 +168,15 @@ func TestPauseEndsASalvo(t *testing.T) {
 	}
 }
 
-// oneLane is a world of one lane, in which nothing goes wrong, with one stage that moves by waves.
+// oneLane is a world of one lane, in which nothing goes wrong, with one stage that moves by waves; nil for one wave.
 func oneLane(t *testing.T, waves func(families int) []topology.Wave) (*world, *migrate.LanePlan) {
 	w := newWorld(t, 1)
 	w.calm = true
 	w.plan.Lanes = []migrate.LanePlan{w.makeLane(0)}
 	lane := &w.plan.Lanes[0]
+	if waves == nil {
+		waves = func(families int) []topology.Wave { return []topology.Wave{{Count: families}} }
+	}
 	lane.Stages = []migrate.StagePlan{{Name: "rest", Moves: true, Waves: waves(len(lane.Families))}}
 	w.state, w.entries = migrate.NewState(w.plan), nil
 	w.record(migrate.Entry{Kind: migrate.EntryCampaign, Fence: 1, Header: &migrate.Header{Version: migrate.JournalVersion}})

@@ -29,6 +29,13 @@
 // The file and its directory are also synced before a process's first append to a campaign. Windows cannot sync a directory; there the journal
 // relies on the file system's own log for the file's name.
 //
+// # Checkpoints
+//
+// The file <campaign>.checkpoint holds the newest image of the campaign's state, which [Dir.Checkpoint] was given, so that a runner that takes over
+// folds only the entries after it. Its first line names the entry, the sum of that entry's line, and a sum over the file itself; the image
+// follows. It is a cache: the journal is complete without it, and it may be removed at any time. One that is torn, of another version or of
+// another journal is not used. The lines before it are still checked by their sums when it is read, but not decoded.
+//
 // # Several processes
 //
 // The file <campaign>.lock is locked during each append, and for a moment when a reader starts.
