@@ -164,6 +164,7 @@ func (l *lane) passAct(at time.Time) {
 func (l *lane) endStage(at time.Time) {
 	l.oneWay = l.oneWay || l.stagePlan().OneWay
 	l.stage++
+	l.index, l.whole = nil, false
 	l.enter(phaseIdle, at)
 }
 
