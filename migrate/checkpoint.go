@@ -11,7 +11,7 @@ import (
 // only the entries after it. Entries alone are what counts. An image is a cache, which may be missing at any time.
 type Checkpointer interface {
 	// Checkpoint keeps an image of the state after the entry with sequence number seq, in place of older images. That entry must be the
-	// last one, else the error is [ErrConflict]. An error changes nothing.
+	// last one that this journal has appended or read, else the error is [ErrConflict]. An error changes nothing.
 	Checkpoint(ctx context.Context, campaign string, seq int64, image []byte) error
 	// Latest returns the image that was kept last, and the number of its entry; 0 if there is none. An image that does not belong to the
 	// entries that are there is an error: ignore it, and read the entries from the first.

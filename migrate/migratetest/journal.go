@@ -18,14 +18,17 @@ import (
 // function is called several times, and all journals that it returns are used at once: they must see
 // each other's entries. Journals that implement io.Closer are closed at the end of the subtest.
 //
-// A journal that is a [migrate.Leaser] is tested as such, too.
+// A journal that is a [migrate.Leaser] or a [migrate.Checkpointer] is tested as such, too.
 //
 // Durability is the one promise that it cannot prove: that needs a machine that loses power. Nor can it end the process that
 // has a lease.
 func TestJournal(t *testing.T, storage func(t *testing.T) (open func() migrate.Journal)) {
 	cases := journalCases
-	if leases(storage(t)()) {
+	if journalIs[migrate.Leaser](storage(t)()) {
 		cases = slices.Concat(cases, leaseCases)
+	}
+	if journalIs[migrate.Checkpointer](storage(t)()) {
+		cases = slices.Concat(cases, checkpointCases)
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -44,12 +47,12 @@ func TestJournal(t *testing.T, storage func(t *testing.T) (open func() migrate.J
 	}
 }
 
-// leases reports whether a journal that is not needed for anything else has leases.
-func leases(j migrate.Journal) bool {
+// journalIs reports whether a journal that is not needed for anything else is more than a journal.
+func journalIs[T any](j migrate.Journal) bool {
 	if closer, ok := j.(io.Closer); ok {
 		defer closer.Close()
 	}
-	_, ok := j.(migrate.Leaser)
+	_, ok := j.(T)
 	return ok
 }
 

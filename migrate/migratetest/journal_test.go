@@ -24,6 +24,40 @@ type badJournal struct {
 	reading int
 	entries map[string][]migrate.Entry
 	leases  map[string]*migrate.Holder
+	images  map[string]badImage
+}
+
+type badImage struct {
+	seq  int64
+	data []byte
+}
+
+func (j *badJournal) Checkpoint(_ context.Context, campaign string, seq int64, image []byte) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.flaw == "one image" {
+		campaign = "any"
+	}
+	if last := int64(len(j.entries[campaign])); seq != last && j.flaw != "image of any entry" && j.flaw != "one image" {
+		return migrate.ErrConflict
+	}
+	if j.images == nil {
+		j.images = map[string]badImage{}
+	}
+	if _, ok := j.images[campaign]; !ok || j.flaw != "oldest image" {
+		j.images[campaign] = badImage{seq, slices.Clone(image)}
+	}
+	return nil
+}
+
+func (j *badJournal) Latest(_ context.Context, campaign string) (int64, []byte, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.flaw == "one image" {
+		campaign = "any"
+	}
+	image := j.images[campaign]
+	return image.seq, image.data, nil
 }
 
 func (j *badJournal) Append(ctx context.Context, campaign string, after int64, entries ...migrate.Entry) error {
@@ -215,8 +249,11 @@ func TestJournalCases(t *testing.T) {
 		"leases when done":       "lease with a done context",
 		"leases to all":          "race for a lease",
 		"own refusal":            "race for a lease",
+		"oldest image":           "checkpoint",
+		"image of any entry":     "checkpoint of the last entry",
+		"one image":              "checkpoints of campaigns",
 	}
-	for _, c := range slices.Concat(journalCases, leaseCases) {
+	for _, c := range slices.Concat(journalCases, leaseCases, checkpointCases) {
 		t.Run(c.name, func(t *testing.T) {
 			if err := c.run(t.Context(), badStorage("")); err != nil {
 				t.Errorf("a good journal: %v", err)
