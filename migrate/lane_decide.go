@@ -386,7 +386,13 @@ func (l *lane) lister(lo, hi int32, is func(int32) bool) func() []TaskDevice {
 }
 
 func (l *lane) taskDevices(lo, hi int32, is func(int32) bool) []TaskDevice {
-	var out []TaskDevice
+	n := 0
+	for i := lo; i < hi; i++ { // a list that grows leaves as much behind as it has, several times
+		if is(i) {
+			n++
+		}
+	}
+	out := make([]TaskDevice, 0, n)
 	for i := lo; i < hi; i++ {
 		if is(i) {
 			out = append(out, TaskDevice{ID: l.deviceID(i), Family: int(l.family[i]), Passed: int(l.dev[i].passed), Moved: l.movedAt(i), Doubt: l.doubtful(i)})

@@ -101,7 +101,7 @@ func chunks[T any](items []T, product func(T) string) [][]T {
 		if !ok || len(all[i]) == iot.MaxStates {
 			i = len(all)
 			open[key] = i
-			all = append(all, nil)
+			all = append(all, make([]T, 0, min(iot.MaxStates, len(items))))
 		}
 		all[i] = append(all[i], item)
 	}
