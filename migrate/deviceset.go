@@ -4,37 +4,53 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/iotferry/iotferry/iot"
 )
 
 func marshalDeviceSet(set DeviceSet) ([]byte, error) {
-	var products []string
-	lists := make(map[string][]byte)
+	var products []string // few, so that looking through them is faster than a map
+	var lists [][]byte
+	last := -1
 	for _, id := range set {
-		list, ok := lists[id.ProductKey]
-		if !ok {
-			products = append(products, id.ProductKey)
-			list = append(quote(nil, id.ProductKey), ':', '[')
-		} else {
+		if last < 0 || products[last] != id.ProductKey {
+			if last = slices.Index(products, id.ProductKey); last < 0 {
+				last = len(products)
+				products = append(products, id.ProductKey)
+				list := make([]byte, 0, len(id.ProductKey)+len(set)*(len(id.DeviceName)+4)+4)
+				lists = append(lists, append(quote(list, id.ProductKey), ':', '['))
+			}
+		}
+		list := lists[last]
+		if list[len(list)-1] != '[' {
 			list = append(list, ',')
 		}
-		lists[id.ProductKey] = quote(list, id.DeviceName)
+		lists[last] = quote(list, id.DeviceName)
 	}
 	out := []byte{'{'}
-	for i, product := range products {
+	for i, list := range lists {
 		if i > 0 {
 			out = append(out, ',')
 		}
-		out = append(append(out, lists[product]...), ']')
+		out = append(append(out, list...), ']')
 	}
 	return append(out, '}'), nil
 }
 
+// quote appends a JSON string. Names that can exist need no escapes.
 func quote(out []byte, s string) []byte {
+	if !strings.ContainsFunc(s, escaped) {
+		return append(append(append(out, '"'), s...), '"')
+	}
 	text, _ := json.Marshal(s) // a string always marshals
 	return append(out, text...)
+}
+
+// escaped reports whether package json may write a character in another way.
+func escaped(r rune) bool {
+	return r < ' ' || r > '~' || r == '"' || r == '\\' || r == '<' || r == '>' || r == '&'
 }
 
 // unmarshalDeviceSet reads the form that MarshalJSON writes in one pass, as a resumed campaign reads millions of names.
