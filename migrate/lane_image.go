@@ -1,6 +1,13 @@
 package migrate
 
-import "errors"
+import (
+	"encoding/json"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/iotferry/iotferry/iot"
+)
 
 // fields are all of a lane that an image holds. A new field of lane belongs here, unless it follows from the plan or from
 // the others.
@@ -11,7 +18,7 @@ func (l *lane) fields() []field {
 		{"asked", &l.asked}, {"gateOpen", &l.gateOpen},
 		{"queue", &l.queue}, {"open", &l.open}, {"next", &l.next}, {"inFlight", &l.inFlight}, {"lastCall", &l.lastCall},
 		{"tries", &l.tries}, {"tryAt", &l.tryAt}, {"errored", &l.errored}, {"progress", &l.progress},
-		{"roundError", &l.roundError}, {"seen", &l.seen}, {"astray", &l.astray}, {"looks", &l.looks},
+		{"roundError", &l.roundError}, {"seen", &l.seen}, {"astray", &l.astray}, {"looks", &l.looks}, {"looked", &l.looked}, {"strange", (*sightedSince)(&l.strange)},
 		{"undecided", &l.undecided}, {"firstRound", &l.firstRound}, {"until", &l.until},
 		{"halt", &l.halt}, {"haltNote", &l.haltNote}, {"paused", &l.paused}, {"stopping", &l.stopping}, {"stopNote", &l.stopNote},
 		{"oneWay", &l.oneWay}, {"did", &l.did}, {"undone", &l.undone}, {"forgiven", &l.forgiven}, {"back", &l.back},
@@ -100,4 +107,35 @@ func (l *lane) tally() {
 			l.failedThere++
 		}
 	}
+}
+
+// sightedSince is a table of devices in an image: JSON has no names of them for keys.
+type sightedSince map[iot.DeviceID]time.Time
+
+type sighted struct {
+	Device iot.DeviceID `json:"device"`
+	Since  time.Time    `json:"since"`
+}
+
+// MarshalJSON writes a list, in the order of the devices.
+func (m sightedSince) MarshalJSON() ([]byte, error) {
+	list := make([]sighted, 0, len(m))
+	for id, since := range m {
+		list = append(list, sighted{id, since})
+	}
+	slices.SortFunc(list, func(a, b sighted) int { return a.Device.Compare(b.Device) })
+	return json.Marshal(list)
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote.
+func (m *sightedSince) UnmarshalJSON(data []byte) error {
+	var list []sighted
+	if err := json.Unmarshal(data, &list); err != nil {
+		return err
+	}
+	*m = make(sightedSince, len(list))
+	for _, s := range list {
+		(*m)[s.Device] = s.Since
+	}
+	return nil
 }
