@@ -23,6 +23,8 @@ var rooms = map[string][]string{
 	"migrate/journal":          {"iot", "migrate", "github.com/gofrs/flock"},
 	"verify":                   {"iot", "topology", "migrate", "tslsync", "golang.org/x/sync"},
 	"scenario":                 {"iot", "topology", "migrate", "verify", "configdiff", "carry"},
+	"verify":                   {"iot", "quota", "topology", "migrate", "tslsync", "golang.org/x/sync"},
+	"scenario":                 {"iot", "topology", "migrate", "tslsync", "verify"},
 	"internal/fake":            {"iot", "internal/fake/fleet"},
 	"internal/fake/fleet":      {"iot"},
 	"internal/fake/openapi":    {"iot", "internal/fake"},

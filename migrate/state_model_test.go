@@ -105,6 +105,9 @@ func (w *world) makeStages(families int) []migrate.StagePlan {
 		{Name: "rest", Moves: true, Verifiers: []string{"online", "reporting"}},
 		{Name: "final", Verifiers: []string{"absent"}},
 	}
+	if w.rng.IntN(2) == 0 {
+		stages[3].Opens, stages[3].Closes = "on", "copied"
+	}
 	if half > 0 {
 		stages[4].Waves = append(stages[4].Waves, topology.Wave{First: gray, Count: half})
 	}
@@ -156,6 +159,7 @@ func (w *world) run(most int) {
 		}
 		step := w.state.Decide(w.now, nil, false)
 		for _, e := range step.Entries {
+			w.checkWaited(e)
 			w.record(e)
 		}
 		if len(step.Entries) > 0 {
@@ -184,6 +188,10 @@ func (w *world) decide() {
 	d.Lane = lane.Lane.ID
 	if d.Kind == migrate.Rollback && w.rng.IntN(2) == 0 {
 		d.Stage, d.Wave = "rest", w.rng.IntN(3)
+	}
+	if w.rng.IntN(4) == 0 {
+		d.Kind = []migrate.DecisionKind{migrate.Declare, migrate.CloseEarly}[w.rng.IntN(2)]
+		d.Stage, d.Wave, d.Note = "sync", 0, "model"
 	}
 	if w.state.Check(d) == nil {
 		w.record(migrate.Entry{Kind: migrate.EntryDecision, Decision: &d})
@@ -233,6 +241,8 @@ func (w *world) do(t migrate.Task) {
 		w.salvo(t, e)
 	case migrate.TaskVerify:
 		w.verify(t, e)
+	case migrate.TaskCondition:
+		w.condition(t, e)
 	case migrate.TaskHome:
 		e.Kind = migrate.EntryHome
 		if w.chance(3) {
