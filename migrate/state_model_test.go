@@ -105,7 +105,7 @@ func (w *world) makeStages(families int) []migrate.StagePlan {
 		{Name: "rest", Moves: true, Verifiers: []string{"online", "reporting"}},
 		{Name: "final", Verifiers: []string{"absent"}},
 	}
-	if w.rng.IntN(2) == 0 {
+	if families%2 == 0 {
 		stages[3].Opens, stages[3].Closes = "on", "copied"
 	}
 	if half > 0 {
