@@ -607,7 +607,7 @@ func TestWaitingRunsFollowTheJournal(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				c := start(t, setup{
-					fleet: migratetest.GenerateOptions{ThingModel: 20}, clock: iot.SystemClock(), journal: journal.NewMemory(),
+					fleet: migratetest.GenerateOptions{ThingModel: 20}, clock: iot.SystemClock(), journal: journal.NewMemory(), reports: 25 * time.Minute,
 					strategy: func(cloud *migratetest.Cloud) migrate.Strategy {
 						return scenario.TSL(scenario.Options{Sink: cloud.Sink(),
 							SyncWindow: migrate.Window{Min: 14 * 24 * time.Hour, Max: 30 * 24 * time.Hour}})
