@@ -121,7 +121,9 @@ func TestGapsAreFoundOverSockets(t *testing.T) {
 		{"a property", of("PackVoltage", always)},
 		{"an event", of("Fault", always)},
 		{"a device", func(r fake.HistoryRow) bool { return r.Device == both[0] }},
-		{"a day of all", func(r fake.HistoryRow) bool { return r.At.Truncate(24 * time.Hour).Equal(rows[600].Truncate(24 * time.Hour)) }},
+		{"a day of all", func(r fake.HistoryRow) bool {
+			return r.At.Truncate(24 * time.Hour).Equal(rows[600].Truncate(24 * time.Hour))
+		}},
 	} {
 		l.lose, l.known = tt.lose, map[lostRow]bool{}
 		devices := both[:1]
