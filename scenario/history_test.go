@@ -114,6 +114,83 @@ func TestCampaignStopsWhenSynchronisationStalls(t *testing.T) {
 	}
 }
 
+// A jumpy clock is that of a machine whose time is set ahead by six days on the third day, and back by three days on the fifth, each time
+// for a day.
+type jumpy struct {
+	*clock
+	began time.Time
+}
+
+func (j jumpy) offset() time.Duration {
+	switch since := j.clock.Now().Sub(j.began); {
+	case since >= 2*day && since < 3*day:
+		return 6 * day
+	case since >= 4*day && since < 5*day:
+		return -3 * day
+	}
+	return 0
+}
+
+func (j jumpy) Now() time.Time { return j.clock.Now().Add(j.offset()) }
+
+func (j jumpy) WaitUntil(ctx context.Context, t time.Time) error {
+	return j.clock.WaitUntil(ctx, t.Add(-j.offset()))
+}
+
+// A machine whose clock jumps keeps the window as it is: it neither closes early nor is lost, and everything is proven.
+func TestCampaignSurvivesClockJumps(t *testing.T) {
+	cloud, clock := open(t, "", seldom)
+	wrong := jumpy{clock, clock.Now()}
+	var looks []time.Duration // when the runner's clock was wrong
+	o := scenario.Options{FirstGray: 4, GrayDevices: 4}
+	synchronised := verify.Synchronised(verify.SynchronisedConfig{})
+	o.Synchronised = migrate.NewCondition("synchronised", func(ctx context.Context, w *migrate.Waiting) (migrate.Observation, error) {
+		if d := wrong.offset(); d != 0 {
+			looks = append(looks, d)
+		}
+		return synchronised.Look(ctx, w)
+	})
+	r := campaignOn(t, cloud, cloud.Platform(), wrong, o)
+	wantProven(t, r, "online", "absent")
+	w := r.Lanes[0].Waits[0]
+	if real := clock.Now().Sub(w.Begun); real < 7*day || real > 8*day || !w.Least.Equal(w.Begun.Add(7*day)) || w.Ended.Before(w.Least) {
+		t.Errorf("the campaign was over %v after the window began; %+v", real, w)
+	}
+	if !slices.Contains(looks, 6*day) || !slices.Contains(looks, -3*day) {
+		t.Errorf("it did not look while the clock was wrong: %v", looks)
+	}
+}
+
+// A person closes the window on the third day, by name and for a reason: all that the source holds is compared first, and the report tells
+// who it was.
+func TestCampaignClosesEarly(t *testing.T) {
+	cloud, clock := open(t, "", seldom)
+	var runner *migrate.Runner
+	o := scenario.Options{FirstGray: 4, GrayDevices: 4}
+	synchronised := verify.Synchronised(verify.SynchronisedConfig{})
+	o.Synchronised = migrate.NewCondition("synchronised", func(ctx context.Context, w *migrate.Waiting) (migrate.Observation, error) {
+		if w.Wait.Early == nil && clock.Now().Sub(w.Wait.Begun) > 2*day {
+			early := migrate.Decision{Kind: migrate.CloseEarly, Lane: w.Lane.ID, Stage: w.Stage, By: "Li Wei", Note: "the plant moves"}
+			if err := runner.Decide(t.Context(), early); err != nil {
+				t.Error(err)
+			}
+		}
+		return synchronised.Look(ctx, w)
+	})
+	runner = runnerOn(t, cloud, cloud.Platform(), clock, o)
+	r, err := runner.Run(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := r.Lanes[0].Waits[0]
+	if took := w.Ended.Sub(w.Begun); took < 2*day || took > 3*day+2*time.Hour || w.Early == nil || w.Early.By != "Li Wei" || w.Early.Note != "the plant moves" {
+		t.Errorf("the window was open for %v, and ended early by %+v", took, w.Early)
+	}
+	if l := r.Lanes[0]; l.Moved <= 8 {
+		t.Errorf("%d devices moved, halted %q: %s", l.Moved, l.Halt, l.Note)
+	}
+}
+
 // declared runs a campaign whose window nobody can see to begin, until a person declares it.
 func declared(t *testing.T, r *migrate.Runner) *migrate.Report {
 	t.Helper()
