@@ -19,8 +19,8 @@ const (
 // Synchronising is the condition that data synchronisation runs, which no API tells: the target has history of a device that lives at
 // the source. Its place is [migrate.Stage.Opens] of the stage that waits for data synchronisation; its name is "synchronising".
 //
-// It asks for up to 20 devices, those that are online first. Where the platform does not show history before the move, it never holds:
-// then a person declares since when synchronisation runs. If no device with a thing model is left at the source, it holds, as there
+// It asks for up to 20 devices, those that are online first. Where the platform does not show history before the move, or the
+// devices that are left report nothing, it never holds: then a person declares since when synchronisation runs. If no device with a thing model is left at the source, it holds, as there
 // is nothing to synchronise.
 func Synchronising() migrate.Condition {
 	return migrate.NewCondition("synchronising", synchronising)
