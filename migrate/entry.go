@@ -29,6 +29,7 @@ const (
 	EntryDoing     EntryKind = "doing"     // intent: the stage's own code is called
 	EntryDone      EntryKind = "done"      // the stage's own code returned; Error, Retry
 	EntryWait      EntryKind = "wait"      // the lane waits: Until
+	EntryCondition EntryKind = "condition" // a look at what the stage waits for: Condition, Holds, Evidence, Progress; Until is when to look again; Error
 	EntryStageEnd  EntryKind = "stage-end" // the stage is complete
 	EntryLaneEnd   EntryKind = "lane-end"  // the lane is complete
 	EntryHalt      EntryKind = "halt"      // the lane stopped and needs a person: Reason, Note
@@ -70,23 +71,26 @@ type Entry struct {
 	Note     string      `json:"note,omitempty"`
 	Error    string      `json:"error,omitempty"`
 
-	Call     int       `json:"call,omitempty"` // number of the call in its lane: larger for every call
-	Product  string    `json:"product,omitempty"`
-	Names    DeviceSet `json:"names,omitempty"`
-	Unknown  DeviceSet `json:"unknown,omitempty"`
-	Asleep   DeviceSet `json:"asleep,omitempty"`
-	Arrived  DeviceSet `json:"arrived,omitempty"` // on the instance where they should be, and only there
-	Unmoved  DeviceSet `json:"unmoved,omitempty"` // still where they were, and only there
-	Gone     DeviceSet `json:"gone,omitempty"`    // on neither instance
-	Both     DeviceSet `json:"both,omitempty"`    // on both instances
-	Verifier string    `json:"verifier,omitempty"`
-	Passed   DeviceSet `json:"passed,omitempty"`
-	Refused  []Failure `json:"refused,omitempty"`
-	Failed   []Failure `json:"failed,omitempty"`
-	Open     []Failure `json:"open,omitempty"`     // of the devices that stay inconclusive, the first few
-	Evidence *Evidence `json:"evidence,omitempty"` // of the first device that passed
-	Retry    bool      `json:"retry,omitempty"`    // the same may work later
-	End      bool      `json:"end,omitempty"`      // the last entry of a look or a round
+	Call      int             `json:"call,omitempty"` // number of the call in its lane: larger for every call
+	Product   string          `json:"product,omitempty"`
+	Names     DeviceSet       `json:"names,omitempty"`
+	Unknown   DeviceSet       `json:"unknown,omitempty"`
+	Asleep    DeviceSet       `json:"asleep,omitempty"`
+	Arrived   DeviceSet       `json:"arrived,omitempty"` // on the instance where they should be, and only there
+	Unmoved   DeviceSet       `json:"unmoved,omitempty"` // still where they were, and only there
+	Gone      DeviceSet       `json:"gone,omitempty"`    // on neither instance
+	Both      DeviceSet       `json:"both,omitempty"`    // on both instances
+	Verifier  string          `json:"verifier,omitempty"`
+	Passed    DeviceSet       `json:"passed,omitempty"`
+	Refused   []Failure       `json:"refused,omitempty"`
+	Failed    []Failure       `json:"failed,omitempty"`
+	Open      []Failure       `json:"open,omitempty"`     // of the devices that stay inconclusive, the first few
+	Evidence  *Evidence       `json:"evidence,omitempty"` // of the first device that passed, or of a condition
+	Retry     bool            `json:"retry,omitempty"`    // the same may work later
+	Condition string          `json:"condition,omitempty"`
+	Holds     bool            `json:"holds,omitempty"`
+	Progress  json.RawMessage `json:"progress,omitempty"` // where the next look goes on
+	End       bool            `json:"end,omitempty"`      // the last entry of a look or a round
 }
 
 // A Header binds a journal to its campaign. A journal whose header differs is refused.

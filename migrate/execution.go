@@ -42,6 +42,8 @@ func (x execution) run(ctx context.Context) {
 		x.lookBack(iot.Urgent(ctx))
 	case TaskHome:
 		x.home(iot.Urgent(ctx))
+	case TaskCondition:
+		x.condition(ctx)
 	}
 }
 

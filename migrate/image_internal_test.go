@@ -15,6 +15,8 @@ func TestImageHasAllFields(t *testing.T) {
 		"counts", "sleeping", "failedThere", // follow from the devices
 	)
 	imaged(t, l.back, l.back.fields())
+	imaged(t, &l.wait, l.wait.fields())
+	imaged(t, &l.wait.look, l.wait.look.fields())
 
 	var names []string
 	for f := range reflect.TypeFor[device]().Fields() {

@@ -70,6 +70,8 @@ type lane struct {
 	undecided  int                        // devices without a final verdict when the last round ended
 	firstRound time.Time                  // when the first round of this phase ended
 	until      time.Time                  // the end of the least waiting time
+	wait       wait
+	waited     []WaitReport // of stages that have ended
 
 	halt     HaltReason
 	haltNote string

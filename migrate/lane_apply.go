@@ -25,7 +25,9 @@ func (l *lane) apply(e Entry) error {
 	case EntryDone:
 		l.applyDone(e)
 	case EntryWait:
-		l.until = e.Until
+		l.applyWait(e)
+	case EntryCondition:
+		return l.applyCondition(e)
 	case EntryStageEnd:
 		l.endStage(e.At)
 	case EntryLaneEnd:
@@ -134,7 +136,7 @@ func (l *lane) applyStage(e Entry) error {
 	}
 	l.begun = true
 	l.gateOpen, l.did = false, false
-	l.until = time.Time{}
+	l.until, l.wait = time.Time{}, wait{}
 	if l.stagePlan().Gate {
 		l.enter(phaseGate, e.At)
 		return nil
@@ -163,6 +165,11 @@ func (l *lane) passAct(at time.Time) {
 
 func (l *lane) endStage(at time.Time) {
 	l.oneWay = l.oneWay || l.stagePlan().OneWay
+	if l.waits() {
+		r := l.waitReport()
+		r.Ended, r.Todo = at, nil
+		l.waited = append(l.waited, r)
+	}
 	l.stage++
 	l.index, l.whole = nil, false
 	l.enter(phaseIdle, at)

@@ -308,30 +308,6 @@ func (l *lane) verifyDeadline() time.Time {
 	return later(l.since, l.firstRound).Add(l.deadlines.Verify)
 }
 
-func (l *lane) decideCheck(now time.Time) answer {
-	stage := l.stagePlan()
-	if stage.Wait.Min > 0 && l.until.IsZero() {
-		e := l.here(EntryWait)
-		e.Until = now.Add(stage.Wait.Min)
-		return answer{entries: []Entry{e}}
-	}
-	if now.Before(l.until) {
-		return answer{next: l.until}
-	}
-	deadline := later(l.verifyDeadline(), l.until.Add(l.deadlines.Verify))
-	if stage.Wait.Max > 0 {
-		deadline = later(l.since.Add(stage.Wait.Max), l.until.Add(time.Second))
-		if !now.Before(deadline) {
-			return answer{entries: []Entry{l.halted(HaltDeadline,
-				fmt.Sprintf("the window of %s is over, %d devices are not proven", stage.Wait.Max, l.undecided))}}
-		}
-	}
-	if l.undecided == 0 {
-		return answer{entries: []Entry{l.here(EntryStageEnd)}}
-	}
-	return l.decideRound(now, deadline)
-}
-
 // decideRound asks for a round of verification, or gives up on what is undecided at the deadline.
 func (l *lane) decideRound(now, deadline time.Time) answer {
 	if l.overdue(now, deadline) {

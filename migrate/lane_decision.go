@@ -31,6 +31,11 @@ func (l *lane) decided(d Decision, at time.Time, all bool) {
 		l.resume(at)
 	case Rollback:
 		l.rollback(d, at)
+	case Declare:
+		l.declare(d, at)
+	case CloseEarly:
+		l.wait.early = &Early{By: d.By, Note: d.Note, At: at}
+		l.lookAnew()
 	}
 }
 
@@ -45,9 +50,10 @@ func (l *lane) resume(at time.Time) {
 	if l.halt == HaltLimit {
 		l.forgiven = l.counts[DeviceFailed]
 	}
-	if window := l.phase == phaseCheck && l.stagePlan().Wait.Max > 0; l.halt != "" || !window {
-		l.since = at // a pause does not make a window longer
+	if !l.keepsWindow(at) {
+		l.since = at
 	}
+	l.lookAnew()
 	l.paused = false
 	l.stopping, l.stopNote = "", ""
 	l.halt, l.haltNote = "", ""
@@ -175,6 +181,8 @@ func (l *lane) check(d Decision) error {
 		}
 	case Rollback:
 		return l.checkRollback(d, refuse)
+	case Declare, CloseEarly:
+		return l.checkWait(d, refuse)
 	default:
 		return refuse("does not know this decision")
 	}

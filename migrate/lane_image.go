@@ -20,6 +20,7 @@ func (l *lane) fields() []field {
 		{"tries", &l.tries}, {"tryAt", &l.tryAt}, {"errored", &l.errored}, {"progress", &l.progress},
 		{"roundError", &l.roundError}, {"seen", &l.seen}, {"astray", &l.astray}, {"looks", &l.looks}, {"looked", &l.looked}, {"strange", (*sightedSince)(&l.strange)},
 		{"undecided", &l.undecided}, {"firstRound", &l.firstRound}, {"until", &l.until},
+		{"wait", &l.wait}, {"waited", &l.waited},
 		{"halt", &l.halt}, {"haltNote", &l.haltNote}, {"paused", &l.paused}, {"stopping", &l.stopping}, {"stopNote", &l.stopNote},
 		{"oneWay", &l.oneWay}, {"did", &l.did}, {"undone", &l.undone}, {"forgiven", &l.forgiven}, {"back", &l.back},
 		{"missing", &l.missing}, {"split", &l.split}, {"failures", &l.failures}, {"refusals", &l.refusals},
@@ -39,6 +40,30 @@ func (b *wayBack) MarshalJSON() ([]byte, error) { return marshalFields(b.fields(
 
 // UnmarshalJSON reads what MarshalJSON wrote.
 func (b *wayBack) UnmarshalJSON(data []byte) error { return unmarshalFields(data, b.fields()) }
+
+func (w *wait) fields() []field {
+	return []field{
+		{"begun", &w.begun}, {"by", &w.by}, {"seen", &w.seen}, {"early", &w.early}, {"closed", &w.closed}, {"look", &w.look},
+	}
+}
+
+// MarshalJSON makes the wait a part of the lane's image.
+func (w *wait) MarshalJSON() ([]byte, error) { return marshalFields(w.fields()) }
+
+// UnmarshalJSON reads what MarshalJSON wrote.
+func (w *wait) UnmarshalJSON(data []byte) error { return unmarshalFields(data, w.fields()) }
+
+func (k *look) fields() []field {
+	return []field{
+		{"at", &k.at}, {"next", &k.next}, {"holds", &k.holds}, {"seen", &k.seen}, {"progress", (*[]byte)(&k.progress)},
+	}
+}
+
+// MarshalJSON makes the look a part of the wait's image.
+func (k *look) MarshalJSON() ([]byte, error) { return marshalFields(k.fields()) }
+
+// UnmarshalJSON reads what MarshalJSON wrote.
+func (k *look) UnmarshalJSON(data []byte) error { return unmarshalFields(data, k.fields()) }
 
 // restore takes the lane's fields from an image, and derives the rest.
 func (l *lane) restore(image []byte) error {

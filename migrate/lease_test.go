@@ -21,7 +21,7 @@ import (
 // windowed is a campaign in a bubble that waits for 14 days in its middle.
 func windowed(t *testing.T) *campaign {
 	c := start(t, setup{
-		fleet: migratetest.GenerateOptions{ThingModel: 20}, clock: iot.SystemClock(), journal: journal.NewMemory(),
+		fleet: migratetest.GenerateOptions{ThingModel: 20}, clock: iot.SystemClock(), journal: journal.NewMemory(), reports: 25 * time.Minute,
 		strategy: func(cloud *migratetest.Cloud) migrate.Strategy {
 			return scenario.TSL(scenario.Options{Sink: cloud.Sink(),
 				SyncWindow: migrate.Window{Min: 14 * 24 * time.Hour, Max: 30 * 24 * time.Hour}})

@@ -288,7 +288,7 @@ func (l *loop) rebase(ctx context.Context) error {
 // passing reports whether an entry is of a kind that a later look or round tells again.
 func (e Entry) passing() bool {
 	switch e.Kind {
-	case EntryWave, EntryLook, EntryVerdicts, EntryReturned, EntryHome:
+	case EntryWave, EntryLook, EntryVerdicts, EntryReturned, EntryHome, EntryCondition:
 		return true
 	}
 	return false
@@ -344,10 +344,11 @@ func (l *loop) decision(ctx context.Context, d Decision) error {
 	if ctx.Err() != nil {
 		return errEnding
 	}
-	if err := l.state.Check(d); err != nil {
+	now := l.r.config.Clock.Now()
+	if err := l.state.checkAt(d, now); err != nil {
 		return err
 	}
-	if err := l.record(Entry{Kind: EntryDecision, At: l.r.config.Clock.Now(), Decision: &d}, true); err != nil {
+	if err := l.record(Entry{Kind: EntryDecision, At: now, Decision: &d}, true); err != nil {
 		return err
 	}
 	l.overtake(d)

@@ -48,6 +48,8 @@ type StagePlan struct {
 	Moves     bool            `json:"moves,omitempty"` // it moves devices: by the console if Console says so, else by calls
 	Waves     []topology.Wave `json:"waves,omitempty"` // ranges of LanePlan.Families
 	Wait      Window          `json:"wait,omitzero"`
+	Opens     string          `json:"opens,omitempty"`  // the name of the condition that begins the wait
+	Closes    string          `json:"closes,omitempty"` // the name of the condition that ends it
 	Verifiers []string        `json:"verifiers,omitempty"`
 }
 

@@ -174,6 +174,12 @@ func (s Stage) plan() StagePlan {
 		Name: s.Name, About: s.About, Gate: s.Gate, OneWay: s.OneWay, Console: s.Console,
 		Does: s.Do != nil, Moves: s.Move != nil, Wait: s.Wait,
 	}
+	if s.Opens != nil {
+		p.Opens = s.Opens.Name()
+	}
+	if s.Closes != nil {
+		p.Closes = s.Closes.Name()
+	}
 	for _, v := range s.Verify {
 		p.Verifiers = append(p.Verifiers, v.Name())
 	}

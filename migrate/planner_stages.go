@@ -15,6 +15,7 @@ import (
 //     migration needs Rest; a rollback is no stage's task;
 //   - a Move has Devices or Rest, and a valid Ramp; no Move follows one with Rest;
 //   - a Window is not negative, and its Max, if there is one, not below its Min;
+//   - Opens needs a wait, Closes needs one with a Max, and their names are in kebab-case;
 //   - OneWay needs Gate.
 func CheckStages(stages []Stage) error {
 	if len(stages) == 0 {
@@ -52,6 +53,11 @@ func (s Stage) check() error {
 	case s.idle():
 		return refuse("it does nothing: leave it out")
 	}
+	for _, c := range []Condition{s.Opens, s.Closes} {
+		if c != nil && c.Name() == "" {
+			return refuse("a condition has no name")
+		}
+	}
 	if err := s.Move.check(); err != nil {
 		return err
 	}
@@ -65,7 +71,8 @@ func (s Stage) check() error {
 }
 
 func (s Stage) idle() bool {
-	return !s.Gate && s.Console == "" && s.Do == nil && s.Move == nil && s.Wait == Window{} && len(s.Verify) == 0
+	return !s.Gate && s.Console == "" && s.Do == nil && s.Move == nil && s.Wait == Window{} && len(s.Verify) == 0 &&
+		s.Opens == nil && s.Closes == nil
 }
 
 // check accepts nil.
@@ -107,6 +114,9 @@ func (s StagePlan) check() error {
 	if err := s.Wait.check(); err != nil {
 		return err
 	}
+	if err := s.checkConditions(); err != nil {
+		return err
+	}
 	names := map[string]bool{}
 	for i, name := range s.Verifiers {
 		switch {
@@ -116,6 +126,20 @@ func (s StagePlan) check() error {
 			return refuse("verifiers[%d]: %q is there twice", i, name)
 		}
 		names[name] = true
+	}
+	return nil
+}
+
+func (s StagePlan) checkConditions() error {
+	switch {
+	case s.Opens != "" && !isKebab(s.Opens):
+		return refuse("opens: name %q is not in kebab-case", s.Opens)
+	case s.Closes != "" && !isKebab(s.Closes):
+		return refuse("closes: name %q is not in kebab-case", s.Closes)
+	case s.Opens != "" && s.Wait == Window{}:
+		return refuse("opens: there is no wait that it could begin")
+	case s.Closes != "" && s.Wait.Max == 0:
+		return refuse("closes: the wait needs a max, so that it comes to an end")
 	}
 	return nil
 }

@@ -43,6 +43,7 @@ type LaneReport struct {
 	Wave     int              `json:"wave,omitempty"`  // from 1
 	Waves    int              `json:"waves,omitempty"` // of the stage
 	Until    time.Time        `json:"until,omitzero"`  // the end of the wait it is in
+	Waits    []WaitReport     `json:"waits,omitempty"` // of stages that wait, the one it is in last
 	Finished bool             `json:"finished"`
 	Paused   bool             `json:"paused,omitempty"`
 	Gate     bool             `json:"gate,omitempty"` // waits for a person's answer
@@ -120,6 +121,10 @@ func (l *lane) makeReport() LaneReport {
 		r.Stage, r.Waves = l.stagePlan().Name, len(l.stagePlan().Waves)
 		r.Wave = l.wave + 1
 		r.Until = l.until
+	}
+	r.Waits = append(r.Waits, l.waited...)
+	if r.Stage != "" && l.waits() {
+		r.Waits = append(r.Waits, l.waitReport())
 	}
 	return r
 }

@@ -158,7 +158,7 @@ func sameStages(planned []StagePlan, stages []Stage) error {
 	for i, s := range stages {
 		p := planned[i]
 		same := p.Name == s.Name && p.Gate == s.Gate && p.OneWay == s.OneWay && p.Console == s.Console &&
-			p.Does == (s.Do != nil) && p.Moves == (s.Move != nil) && p.Wait == s.Wait && len(p.Verifiers) == len(s.Verify)
+			p.Does == (s.Do != nil) && p.Moves == (s.Move != nil) && p.Wait == s.Wait && sameConditions(p, s) && len(p.Verifiers) == len(s.Verify)
 		for v := 0; same && v < len(s.Verify); v++ {
 			same = p.Verifiers[v] == s.Verify[v].Name()
 		}
@@ -167,6 +167,11 @@ func sameStages(planned []StagePlan, stages []Stage) error {
 		}
 	}
 	return nil
+}
+
+func sameConditions(p StagePlan, s Stage) bool {
+	is := s.plan()
+	return p.Opens == is.Opens && p.Closes == is.Closes
 }
 
 // Run runs the campaign until it has ended, nothing is left that could go on without a person's decision
@@ -302,10 +307,11 @@ func (r *Runner) decideAlone(ctx context.Context, d Decision) error {
 	if err != nil {
 		return err
 	}
-	if err := state.Check(d); err != nil {
+	now := r.config.Clock.Now()
+	if err := state.checkAt(d, now); err != nil {
 		return err
 	}
-	entry := Entry{Kind: EntryDecision, At: r.config.Clock.Now(), Decision: &d}
+	entry := Entry{Kind: EntryDecision, At: now, Decision: &d}
 	return r.config.Journal.Append(ctx, r.config.Campaign, state.Seq(), entry)
 }
 

@@ -44,6 +44,7 @@ type setup struct {
 	clock    iot.Clock                                 // nil: one that jumps
 	watch    func(migrate.Entry, *migrate.State)
 	journal  migrate.Journal
+	reports  time.Duration // between two reports of a device; zero is a minute
 }
 
 // plain moves everything at once, after the first gray batch, and verifies that it is online and reports.
@@ -83,7 +84,7 @@ func start(t *testing.T, s setup) *campaign {
 	if s.journal == nil {
 		s.journal = journal.NewMemory()
 	}
-	cloud, err := migratetest.Open(bytes.NewReader(migratetest.Generate(s.fleet)), migratetest.Options{Clock: s.clock, Fault: s.fault})
+	cloud, err := migratetest.Open(bytes.NewReader(migratetest.Generate(s.fleet)), migratetest.Options{Clock: s.clock, Fault: s.fault, ReportEvery: s.reports})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -479,7 +480,7 @@ func TestThirtyDaysInABubble(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
 		c := start(t, setup{
-			fleet: migratetest.GenerateOptions{ThingModel: 60, OfflineEvery: 9}, clock: iot.SystemClock(),
+			fleet: migratetest.GenerateOptions{ThingModel: 60, OfflineEvery: 9}, clock: iot.SystemClock(), reports: 25 * time.Minute,
 			strategy: func(cloud *migratetest.Cloud) migrate.Strategy {
 				return scenario.TSL(scenario.Options{Sink: cloud.Sink(),
 					SyncWindow: migrate.Window{Min: 30 * 24 * time.Hour, Max: 30 * 24 * time.Hour}})
@@ -606,7 +607,7 @@ func TestWaitingRunsFollowTheJournal(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				c := start(t, setup{
-					fleet: migratetest.GenerateOptions{ThingModel: 20}, clock: iot.SystemClock(), journal: journal.NewMemory(),
+					fleet: migratetest.GenerateOptions{ThingModel: 20}, clock: iot.SystemClock(), journal: journal.NewMemory(), reports: 25 * time.Minute,
 					strategy: func(cloud *migratetest.Cloud) migrate.Strategy {
 						return scenario.TSL(scenario.Options{Sink: cloud.Sink(),
 							SyncWindow: migrate.Window{Min: 14 * 24 * time.Hour, Max: 30 * 24 * time.Hour}})

@@ -141,8 +141,11 @@ func (s *State) Check(d Decision) error {
 
 // checkAll accepts a decision on all lanes if at least one lane can follow it.
 func (s *State) checkAll(d Decision) error {
-	if d.Kind == Approve || d.Kind == Refuse {
+	switch d.Kind {
+	case Approve, Refuse:
 		return fmt.Errorf("decision %s: Lane is empty: a gate belongs to one lane", d.Kind)
+	case Declare, CloseEarly:
+		return fmt.Errorf("decision %s: Lane is empty: a wait belongs to one lane", d.Kind)
 	}
 	if d.Stage != "" || d.Wave != 0 {
 		return fmt.Errorf("decision %s: a stage or a wave needs its Lane", d.Kind)

@@ -110,6 +110,9 @@ func (w *world) makeStages(families int) []migrate.StagePlan {
 		{Name: "rest", Moves: true, Verifiers: []string{"online", "reporting"}},
 		{Name: "final", Verifiers: []string{"absent"}},
 	}
+	if families%2 == 0 {
+		stages[3].Opens, stages[3].Closes = "on", "copied"
+	}
 	if half > 0 {
 		stages[4].Waves = append(stages[4].Waves, topology.Wave{First: gray, Count: half})
 	}
@@ -205,6 +208,7 @@ func (w *world) run(most int) {
 		}
 		step := w.ask()
 		for _, e := range step.Entries {
+			w.checkWaited(e)
 			w.record(e)
 		}
 		if len(step.Entries) > 0 {
@@ -233,6 +237,10 @@ func (w *world) decide() {
 	d.Lane = lane.Lane.ID
 	if d.Kind == migrate.Rollback && w.rng.IntN(2) == 0 {
 		d.Stage, d.Wave = "rest", w.rng.IntN(3)
+	}
+	if w.rng.IntN(4) == 0 {
+		d.Kind = []migrate.DecisionKind{migrate.Declare, migrate.CloseEarly}[w.rng.IntN(2)]
+		d.Stage, d.Wave, d.Note = "sync", 0, "model"
 	}
 	if w.state.Check(d) == nil {
 		w.record(migrate.Entry{Kind: migrate.EntryDecision, Decision: &d})
@@ -285,6 +293,8 @@ func (w *world) do(t migrate.Task) {
 		w.salvo(t, e)
 	case migrate.TaskVerify:
 		w.verify(t, e)
+	case migrate.TaskCondition:
+		w.condition(t, e)
 	case migrate.TaskHome:
 		e.Kind = migrate.EntryHome
 		if w.chance(3) {

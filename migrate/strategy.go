@@ -96,6 +96,12 @@ type Stage struct {
 	Move *Move
 	// Wait keeps the lane here at least Min. If the stage has verifiers and no move, they have until Max.
 	Wait Window
+	// Opens is what has to be seen before the wait begins, after the stage's console task or code; the deadline is that of console
+	// tasks. A person may [Declare] it instead. Nil begins the wait at once. It needs Wait.
+	Opens Condition
+	// Closes is what has to be seen before the wait ends. It is looked at during the whole wait, and counts from Wait.Min on; when
+	// Wait.Max is over without it, the lane halts. It needs Wait.Max.
+	Closes Condition
 	// Verify is asked in this order about each device: of the wave, if the stage moves devices, else of
 	// all that were moved before. Sub-devices are asked about before their gateway.
 	Verify []Verifier
@@ -118,7 +124,8 @@ type Move struct {
 	Ramp topology.Ramp
 }
 
-// A Window is a time to wait: at least Min, at most Max. A Max of zero sets no upper limit beyond Min.
+// A Window is a time to wait: at least Min, unless a person decides to [CloseEarly], and at most Max. A Max of zero sets no upper limit
+// beyond Min.
 type Window struct {
 	Min time.Duration `json:"min,omitempty"`
 	Max time.Duration `json:"max,omitempty"`

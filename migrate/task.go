@@ -1,6 +1,7 @@
 package migrate
 
 import (
+	"encoding/json"
 	"time"
 
 	"github.com/iotferry/iotferry/iot"
@@ -12,16 +13,17 @@ type TaskKind uint8
 
 // The kinds of tasks. Each answers with entries of the kinds named here.
 const (
-	TaskGate     TaskKind = iota + 1 // ask the approver, if there is one: EntryDecision
-	TaskConsole                      // ask the operator: EntryPerformed
-	TaskDo                           // call the stage's own code: EntryDone
-	TaskUndo                         // call the stage's code for the way back: EntryUndone
-	TaskBefore                       // read both instances just before a wave: EntryWave
-	TaskMove                         // make a salvo of calls, one after another: EntryOutcome of each, up to the first with Error
-	TaskLook                         // read both instances: EntryLook, the last one with End
-	TaskVerify                       // ask the verifiers once: EntryVerdicts, the last one with End
-	TaskLookBack                     // read both instances on the way back: EntryReturned, the last one with End
-	TaskHome                         // compare the returned families' topology: EntryHome
+	TaskGate      TaskKind = iota + 1 // ask the approver, if there is one: EntryDecision
+	TaskConsole                       // ask the operator: EntryPerformed
+	TaskDo                            // call the stage's own code: EntryDone
+	TaskUndo                          // call the stage's code for the way back: EntryUndone
+	TaskBefore                        // read both instances just before a wave: EntryWave
+	TaskMove                          // make a salvo of calls, one after another: EntryOutcome of each, up to the first with Error
+	TaskLook                          // read both instances: EntryLook, the last one with End
+	TaskVerify                        // ask the verifiers once: EntryVerdicts, the last one with End
+	TaskLookBack                      // read both instances on the way back: EntryReturned, the last one with End
+	TaskHome                          // compare the returned families' topology: EntryHome
+	TaskCondition                     // look at what the stage waits for, once: EntryCondition
 )
 
 // A Task is one thing to do for a lane, now.
@@ -45,6 +47,10 @@ type Task struct {
 	Console ConsoleKind
 	// Gate is what TaskGate asks about, without the campaign's name.
 	Gate Gate
+	// Condition is the name of what TaskCondition looks at: that of the stage's Opens or Closes. Wait and Progress are for it.
+	Condition string
+	Wait      WaitReport
+	Progress  json.RawMessage
 }
 
 func (t Task) listed() Task {

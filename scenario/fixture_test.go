@@ -105,6 +105,12 @@ func listing(stages []migrate.Stage) string {
 	var b strings.Builder
 	for i, s := range stages {
 		fmt.Fprintf(&b, "%d. %s%s\n   %s\n", i+1, s.Name, parts(s), s.About)
+		if s.Opens != nil {
+			fmt.Fprintf(&b, "   opens: %s\n", s.Opens.Name())
+		}
+		if s.Closes != nil {
+			fmt.Fprintf(&b, "   closes: %s\n", s.Closes.Name())
+		}
 		for _, v := range s.Verify {
 			fmt.Fprintf(&b, "   - %s\n", v.Name())
 		}

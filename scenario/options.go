@@ -13,6 +13,7 @@ import (
 	"github.com/iotferry/iotferry/iot"
 	"github.com/iotferry/iotferry/migrate"
 	"github.com/iotferry/iotferry/topology"
+	"github.com/iotferry/iotferry/tslsync"
 	"github.com/iotferry/iotferry/verify"
 )
 
@@ -99,26 +100,29 @@ type Options struct {
 	NewDeviceName string
 
 	// SyncWindow is how long data synchronisation runs before the rest moves; zero means 7 to 30 days, and
-	// the guide allows no less and no more. Only strategy tsl reads it.
+	// the guide allows no less and no more. A person may end it before its Min by [migrate.CloseEarly], once Synchronised holds. Only
+	// strategy tsl reads it.
 	SyncWindow migrate.Window
-	// Synchronised verifies in the window of SyncWindow, once its Min is over, that history is copied; until it passes, the
-	// window stays open, and at its Max the lane halts. Nil means a [verify.Synchronised] over SyncWindow.Min, which leaves the proof to
-	// History where the target does not show devices before they move. Wrap can leave it out. Only strategy tsl
-	// reads it.
-	Synchronised migrate.Verifier
+	// Synchronising is when SyncWindow begins; until it holds, or somebody declares it, the window is not open. Nil means
+	// [verify.Synchronising]. Only strategy tsl reads it.
+	Synchronising migrate.Condition
+	// Synchronised is that history is copied: from Min of SyncWindow on the window stays open until it holds, and at its Max the lane
+	// halts. Nil means a [verify.Synchronised] over SyncWindow, which leaves the proof to History where the target does not show
+	// devices before they move. [verify.Assumed] leaves it out. Only strategy tsl reads it.
+	Synchronised migrate.Condition
+	// Workload is what a device with a thing model reports, so that the plan can say how long it takes to compare the history, and
+	// whether there is time for all devices or a sample: see [verify.SynchronisedConfig]. Only strategy tsl reads it.
+	Workload tslsync.Workload
 	// History verifies, wave by wave, that the rest has its history at the target. Nil means a [verify.History] over
 	// SyncWindow.Min, of about 1,000 devices of a larger lane: its name is "history", or, of a sample, "history-10-percent". A
 	// device that reported nothing in that time cannot prove itself. Wrap can leave it out, or ask fewer devices. Only strategy
 	// tsl reads it.
 	History migrate.Verifier
+
+	foreseen bool // Synchronised is ours, so that we know how long it takes
 }
 
-// The guide's bounds of data synchronisation.
-const (
-	day       = 24 * time.Hour
-	leastSync = 7 * day
-	mostSync  = 30 * day
-)
+const day = 24 * time.Hour
 
 // The platform's bounds of a group's name: CreateConsumerGroup.
 const (
@@ -169,10 +173,8 @@ func (o Options) Check() error {
 }
 
 func (o Options) checkSync() error {
-	w := o.syncWindow()
-	if w.Min < leastSync || w.Max > mostSync || w.Min > w.Max {
-		return refuse("SyncWindow is %v to %v: the guide asks to wait 7 to 30 days, as the target gets the history of that time only",
-			w.Min, w.Max)
+	if err := tslsync.Window(o.SyncWindow).Check(); err != nil {
+		return fmt.Errorf("scenario options: SyncWindow: %w", err)
 	}
 	return nil
 }
@@ -181,10 +183,10 @@ func (o Options) checkSync() error {
 func (o Options) syncWindow() migrate.Window {
 	w := o.SyncWindow
 	if w.Min == 0 {
-		w.Min = leastSync
+		w.Min = tslsync.MinWindow
 	}
 	if w.Max == 0 {
-		w.Max = mostSync
+		w.Max = tslsync.MaxWindow
 	}
 	return w
 }

@@ -124,7 +124,7 @@ func TestOptionsCheck(t *testing.T) {
 		{"replies", scenario.Options{Replies: none}, "Services is not"},
 		{"sync too short", scenario.Options{SyncWindow: migrate.Window{Min: 6 * day}}, "the guide asks to wait 7 to 30 days"},
 		{"sync too long", scenario.Options{SyncWindow: migrate.Window{Max: 31 * day}}, "the guide asks to wait 7 to 30 days"},
-		{"sync upside down", scenario.Options{SyncWindow: migrate.Window{Min: 20 * day, Max: 10 * day}}, "SyncWindow is 480h0m0s to 240h0m0s"},
+		{"sync upside down", scenario.Options{SyncWindow: migrate.Window{Min: 20 * day, Max: 10 * day}}, "SyncWindow: a window of 20 days to 10 days"},
 		{"sync exact", scenario.Options{SyncWindow: migrate.Window{Min: 14 * day, Max: 14 * day}}, ""},
 		{"sync bounds", scenario.Options{SyncWindow: migrate.Window{Min: 7 * day, Max: 30 * day}}, ""},
 	}

@@ -9,7 +9,7 @@ import (
 // TSL is scenario 4 of the guide: devices with a certificate of their own and a thing model report on Alink topics, their
 // messages are forwarded to other cloud products, and the server calls InvokeThingService. Data synchronisation takes
 // the history of 7 to 30 days along.
-func TSL(o Options) migrate.Strategy { return newStrategy(NameTSL, o, (*guide).tsl) }
+func TSL(o Options) migrate.Strategy { return newStrategy(NameTSL, o.withConditions(), (*guide).tsl) }
 
 func (g *guide) tsl() []migrate.Stage {
 	proven := g.proofOf(

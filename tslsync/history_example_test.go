@@ -85,12 +85,12 @@ func ExampleWindow_Decide() {
 	facts := tslsync.WindowFacts{
 		Opening:  tslsync.Opening{At: opened, By: "Li Wei"},
 		Devices:  20,
-		Compared: tslsync.Difference{Devices: 20, From: opened, Until: opened.AddDate(0, 0, 5)},
+		Compared: tslsync.Difference{Devices: 20, From: opened, Until: opened.AddDate(0, 0, 5), Newest: opened.AddDate(0, 0, 5).Add(-time.Hour)},
 	}
 	decision, err := tslsync.Window{}.Decide(facts, opened.AddDate(0, 0, 5))
 	fmt.Println(decision.Phase, decision.Todo, err)
 
-	facts.Compared.Until = opened.AddDate(0, 0, 7)
+	facts.Compared.Until, facts.Compared.Newest = opened.AddDate(0, 0, 7), opened.AddDate(0, 0, 7).Add(-time.Hour)
 	decision, err = tslsync.Window{}.Decide(facts, opened.AddDate(0, 0, 7))
 	fmt.Println(decision.Phase, decision.Ends, err)
 	// Output:

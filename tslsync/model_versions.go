@@ -2,10 +2,13 @@ package tslsync
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
+
+	"github.com/iotferry/iotferry/iot"
 )
 
 // A VersionDiff is what is different in one version of a thing model.
@@ -37,6 +40,22 @@ func DiffVersions(source, target map[string]json.RawMessage) ([]VersionDiff, err
 		diffs = append(diffs, v)
 	}
 	return diffs, nil
+}
+
+// ReadVersions reads all published versions of a product's thing model at one instance, by their names, for [DiffVersions]: one call for
+// the list, and one for each version. A product without a model has none. It does not retry; its error is that of the reader.
+func ReadVersions(ctx context.Context, at iot.ModelVersionReader, productKey string) (map[string]json.RawMessage, error) {
+	list, err := at.ModelVersions(ctx, productKey)
+	if err != nil {
+		return nil, fmt.Errorf("versions of the thing model of %s: %w", productKey, err)
+	}
+	all := make(map[string]json.RawMessage, len(list))
+	for _, v := range list {
+		if all[v.Version], err = at.ThingModelVersion(ctx, productKey, v.Version); err != nil {
+			return nil, fmt.Errorf("version %q of the thing model of %s: %w", v.Version, productKey, err)
+		}
+	}
+	return all, nil
 }
 
 func diffVersion(version string, source, target map[string]json.RawMessage) (VersionDiff, error) {

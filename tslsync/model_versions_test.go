@@ -1,6 +1,7 @@
 package tslsync_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -48,5 +49,38 @@ func TestDiffVersionsErrors(t *testing.T) {
 	}
 	if got, err := tslsync.DiffVersions(nil, nil); got != nil || err != nil {
 		t.Errorf("of nothing: %v, %v", got, err)
+	}
+}
+
+// versions are those of one instance.
+type versions map[string]json.RawMessage
+
+func (v versions) ModelVersions(context.Context, string) (list []iot.ModelVersion, err error) {
+	if len(v) == 0 {
+		return nil, iot.NotFound
+	}
+	for name := range v {
+		list = append(list, iot.ModelVersion{Version: name})
+	}
+	return list, nil
+}
+
+func (v versions) ThingModelVersion(_ context.Context, _, version string) (json.RawMessage, error) {
+	if v[version] == nil {
+		return nil, iot.Transient
+	}
+	return v[version], nil
+}
+
+func TestReadVersions(t *testing.T) {
+	want := versions{"1": modelWithMax("1"), "2": modelWithMax("2")}
+	got, err := tslsync.ReadVersions(t.Context(), want, "a1Meter0001")
+	if diff := cmp.Diff(map[string]json.RawMessage(want), got); err != nil || diff != "" {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+	for kind, v := range map[iot.Kind]versions{iot.NotFound: {}, iot.Transient: {"3": nil}} {
+		if _, err := tslsync.ReadVersions(t.Context(), v, "a1Meter0001"); !errors.Is(err, kind) || !strings.Contains(err.Error(), "a1Meter0001") {
+			t.Errorf("%v, want %v", err, kind)
+		}
 	}
 }

@@ -46,6 +46,9 @@ func (w Window) filled() Window {
 }
 
 func inDays(d time.Duration) string {
+	if d == day {
+		return "1 day"
+	}
 	if d%day == 0 {
 		return fmt.Sprintf("%d days", d/day)
 	}
@@ -74,6 +77,16 @@ func (o Override) counts() bool { return o.By != "" && o.Reason != "" && !o.At.I
 type WindowFacts struct {
 	Opening Opening `json:"opening,omitzero"`
 	Devices int     `json:"devices"` // those whose history the window is for
+	// Sample is how many of them, taken by chance, are enough from the least time on, where the quotas leave no time for more: see
+	// [SampleSize]. Zero means all of them.
+	Sample int `json:"sample,omitzero"`
+	// Span is how much history before the end of the comparison is enough; zero means all since the window opened.
+	Span time.Duration `json:"span,omitzero"`
+	// Lag is how long a row may take to arrive: what is younger is not compared, so that a comparison may be older by as much.
+	Lag time.Duration `json:"lag,omitzero"`
+	// Quiet is for how long the devices may report nothing at all at the end of a comparison; zero is [FreshFor]. Silence may
+	// also mean that this machine's clock is ahead, so that the window is not as old as it seems.
+	Quiet time.Duration `json:"quiet,omitzero"`
 	// Compared is what the last whole comparison found; its zero value says that there was none.
 	Compared Difference `json:"compared,omitzero"`
 	Override Override   `json:"override,omitzero"`
@@ -98,11 +111,13 @@ type WindowDecision struct {
 	Ends     time.Time `json:"ends,omitzero"`
 	// Todo says in sentences what still has to happen before it may close; empty if it may.
 	Todo []string `json:"todo,omitempty"`
+	// Unproven are those of them that the comparison has to show, whatever the time.
+	Unproven []string `json:"unproven,omitempty"`
 }
 
 // Decide says at a time whether the window may close. It may from Min on, when a comparison of all devices that is not older
-// than [FreshFor] found that the target has all that the source still holds; before Min only with an [Override] besides. At
-// Max the same of a sample is enough; without it the window is overdue. Decide looks at nothing but its
+// than [FreshFor] found that the target has all that the source still holds; before Min only with an [Override] besides. A sample
+// is enough at Max, and from Min on if that is so agreed; without it the window is overdue at Max. Decide looks at nothing but its
 // arguments. Its error is that of [Window.Check].
 func (w Window) Decide(f WindowFacts, now time.Time) (WindowDecision, error) {
 	if err := w.Check(); err != nil {
@@ -116,11 +131,13 @@ func (w Window) Decide(f WindowFacts, now time.Time) (WindowDecision, error) {
 	w = w.filled()
 	d := WindowDecision{Earliest: f.Opening.At.Add(w.Min), Ends: f.Opening.At.Add(w.Max)}
 	over := !now.Before(d.Ends)
-	if now.Before(d.Earliest) && !f.Override.counts() {
+	early := now.Before(d.Earliest)
+	if early && !f.Override.counts() {
 		d.Todo = append(d.Todo, fmt.Sprintf("Wait until %s, or record who closes the window before its least time of %s, and why.",
 			stamp(d.Earliest), inDays(w.Min)))
 	}
-	d.Todo = append(d.Todo, f.unproven(now, over)...)
+	d.Unproven = f.unproven(now, f.enough(early && f.Override.counts(), over))
+	d.Todo = append(d.Todo, d.Unproven...)
 	switch {
 	case len(d.Todo) == 0:
 		d.Phase = Closable
@@ -132,8 +149,19 @@ func (w Window) Decide(f WindowFacts, now time.Time) (WindowDecision, error) {
 	return d, nil
 }
 
-// unproven says what is missing in the proof that the target has the history.
-func (f WindowFacts) unproven(now time.Time, sampleWillDo bool) []string {
+// enough is how many devices have to be compared: to close early, all of them.
+func (f WindowFacts) enough(early, over bool) int {
+	switch {
+	case over:
+		return min(f.Devices, 1)
+	case !early && f.Sample > 0:
+		return min(f.Devices, f.Sample)
+	}
+	return f.Devices
+}
+
+// unproven says what is missing in the proof that the target has the history of enough devices.
+func (f WindowFacts) unproven(now time.Time, enough int) []string {
 	c := f.Compared
 	covered := c.Devices + c.AbsentSource
 	if covered+c.AbsentTarget == 0 && f.Devices > 0 {
@@ -144,19 +172,52 @@ func (f WindowFacts) unproven(now time.Time, sampleWillDo bool) []string {
 	if !c.Empty() {
 		say("%s", c.behind())
 	}
-	if left := f.Devices - covered - c.AbsentTarget; left > 0 && (!sampleWillDo || c.Devices == 0) {
-		say("Compare the other %d of %d devices: a sample does not close a window before its end.", left, f.Devices)
+	if left := f.Devices - covered - c.AbsentTarget; left > 0 && (covered+c.AbsentTarget < enough || c.Devices == 0) {
+		say("Compare the other %d of %d devices: a sample does not close a window %s.", left, f.Devices, f.until())
 	}
 	if c.Devices == 0 {
 		return todo
 	}
-	if c.Until.Before(now.Add(-FreshFor)) {
-		say("Compare again: the last comparison ends at %s, more than %s ago.", stamp(c.Until), inDays(FreshFor))
+	if c.Until.Before(now.Add(-FreshFor - f.Lag)) {
+		say("Compare again: the last comparison ends at %s, more than %s ago.", stamp(c.Until), inDays(FreshFor+f.Lag))
 	}
-	if c.From.After(f.Opening.At) && c.Until.Sub(c.From) < iot.HistoryKept-time.Hour {
+	if c.From.After(f.Opening.At.Add(time.Hour)) && c.Until.Sub(c.From) < f.span() {
 		say("Compare from %s on: the last comparison begins at %s, after the window.", stamp(f.Opening.At), stamp(c.From))
 	}
+	if f.Silent() {
+		say("See that devices report, and that the clock of this machine is right: at the end of the comparison, for %s up to %s, no row is on both instances.",
+			inDays(f.quiet()), stamp(c.Until))
+	}
 	return todo
+}
+
+// until says what a sample cannot bring forward.
+func (f WindowFacts) until() string {
+	if f.Sample > 0 {
+		return "before its least time"
+	}
+	return "before its end"
+}
+
+// span is how much history is enough.
+func (f WindowFacts) span() time.Duration {
+	if f.Span > 0 {
+		return f.Span - time.Hour
+	}
+	return iot.HistoryKept - time.Hour
+}
+
+func (f WindowFacts) quiet() time.Duration {
+	if f.Quiet == 0 {
+		return FreshFor
+	}
+	return f.Quiet
+}
+
+// Silent reports whether no row was found at the end of the comparison for longer than Quiet. Then it proves nothing of that time.
+func (f WindowFacts) Silent() bool {
+	c := f.Compared
+	return c.Devices > 0 && c.Empty() && (c.Newest.IsZero() || c.Newest.Add(time.Hour).Before(c.Until.Add(-f.quiet())))
 }
 
 // behind says what the target lacks, and how far it has come.

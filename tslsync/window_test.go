@@ -79,6 +79,8 @@ func TestWindowDecide(t *testing.T) {
 		{"different", 9, with(synced(9), func(d *tslsync.Difference) { d.Different = 2 }), tslsync.Override{}, tslsync.Waiting, []string{"another value in 2"}},
 		{"a device is not there", 9, with(synced(9), func(d *tslsync.Difference) { d.Devices, d.AbsentTarget = 89, 1 }), tslsync.Override{}, tslsync.Waiting, []string{"lacks 1 devices"}},
 		{"a sample", 9, with(synced(9), func(d *tslsync.Difference) { d.Devices = 20 }), tslsync.Override{}, tslsync.Waiting, []string{"the other 70 of 100"}},
+		{"a silent fleet", 9, with(synced(9), func(d *tslsync.Difference) { d.Newest = on(7) }), tslsync.Override{}, tslsync.Waiting, []string{"that the clock of this machine is right"}},
+		{"nobody has a row", 9, with(synced(9), func(d *tslsync.Difference) { d.Newest = time.Time{} }), tslsync.Override{}, tslsync.Waiting, []string{"See that devices report"}},
 		{"an old comparison", 9, synced(8), tslsync.Override{}, tslsync.Waiting, []string{"Compare again"}},
 		{"a comparison of the end alone", 9, with(synced(9), func(d *tslsync.Difference) { d.From = on(2) }), tslsync.Override{}, tslsync.Waiting, []string{"after the window"}},
 		{"stalled, at the end", 30, with(synced(30), func(d *tslsync.Difference) { d.Missing = 500 }), tslsync.Override{}, tslsync.Overdue, []string{"newest hour of which something has arrived is 2026-06-30T08:20:30.000Z"}},
@@ -130,5 +132,36 @@ func TestWindowNotOpened(t *testing.T) {
 	got, err := tslsync.Window{Min: 8 * day, Max: 9 * day}.Decide(tslsync.WindowFacts{Devices: 5}, today)
 	if err != nil || got.Phase != tslsync.NotOpened || len(got.Todo) != 1 || !got.Earliest.IsZero() || !got.Ends.IsZero() {
 		t.Errorf("%+v, %v; want not opened, with what to do", got, err)
+	}
+}
+
+// Where it is agreed on, a sample is enough from the least time on, but it brings nothing forward; a shorter span and a slower copy may do.
+func TestWindowDecideByAgreement(t *testing.T) {
+	opened := today
+	compared := tslsync.Difference{Devices: 20, From: opened.Add(5 * day), Until: opened.Add(7*day - 30*time.Hour), Newest: opened.Add(5*day + 3*time.Hour)}
+	agreed := tslsync.WindowFacts{
+		Opening: tslsync.Opening{At: opened}, Devices: 100, Sample: 20, Span: 12 * time.Hour, Lag: 40 * time.Hour, Compared: compared,
+	}
+	early := agreed
+	early.Override = tslsync.Override{By: "Li Wei", Reason: "the plant moves", At: opened.Add(6 * day)}
+	for _, tt := range []struct {
+		name  string
+		facts tslsync.WindowFacts
+		after time.Duration
+		phase tslsync.Phase
+		todo  string
+	}{
+		{"at the least time", agreed, 7 * day, tslsync.Closable, ""},
+		{"before", agreed, 7*day - 1, tslsync.Waiting, "Wait until"},
+		{"closed early", early, 7*day - 1, tslsync.Waiting, "the other 80 of 100 devices: a sample does not close a window before its least time"},
+		{"no sample", func() tslsync.WindowFacts { f := agreed; f.Sample = 0; return f }(), 7 * day, tslsync.Waiting, "before its end"},
+		{"a longer span", func() tslsync.WindowFacts { f := agreed; f.Span = 2 * day; return f }(), 7 * day, tslsync.Waiting, "after the window"},
+		{"no lag", func() tslsync.WindowFacts { f := agreed; f.Lag = 0; return f }(), 7 * day, tslsync.Waiting, "Compare again"},
+		{"less quiet", func() tslsync.WindowFacts { f := agreed; f.Quiet = time.Hour; return f }(), 7 * day, tslsync.Waiting, "See that devices report"},
+	} {
+		got, err := tslsync.Window{}.Decide(restarted(t, tt.facts), opened.Add(tt.after))
+		if err != nil || got.Phase != tt.phase || !strings.Contains(strings.Join(got.Todo, " "), tt.todo) || len(got.Todo) > 1 {
+			t.Errorf("%s: %s, %q, %v; want %s, %q", tt.name, got.Phase, got.Todo, err, tt.phase, tt.todo)
+		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/iotferry/iotferry/iot"
 	"github.com/iotferry/iotferry/migrate"
+	"github.com/iotferry/iotferry/tslsync"
 	"github.com/iotferry/iotferry/verify"
 )
 
@@ -104,4 +105,17 @@ func ExampleOnline() {
 	// Output:
 	// pass BatchGetDeviceState at iot-060a0001
 	// the device is online since 2026-03-01T12:00:03.000Z
+}
+
+// What it takes to compare the history of a lane is known before.
+func ExampleSynchronisedConfig_Forecast() {
+	c := verify.SynchronisedConfig{Share: 0.5, Workload: tslsync.Workload{Properties: []float64{24, 24, 24}, Events: []float64{1}}}
+	for _, devices := range []int{5_000, 500_000} {
+		f, err := c.Forecast(devices)
+		fmt.Printf("%d devices: all in %s, a sample of %d in %s; all are compared: %t; %v\n",
+			devices, f.All.Round(time.Minute), f.Drawn, f.Sample.Round(time.Second), f.Whole, err)
+	}
+	// Output:
+	// 5000 devices: all in 1h13m0s, a sample of 290 in 4m15s; all are compared: true; <nil>
+	// 500000 devices: all in 122h13m0s, a sample of 298 in 4m22s; all are compared: false; <nil>
 }

@@ -176,93 +176,6 @@ func TestHistoryCannotLook(t *testing.T) {
 	}
 }
 
-func TestSynchronised(t *testing.T) {
-	hidden := func(q *fake.Quirks) { q.SyncHidesUnmoved = true }
-	tests := []struct {
-		name   string
-		config verify.SynchronisedConfig
-		quirk  func(*fake.Quirks)
-		fault  func(fake.HistoryRow) fake.RowFault
-		want   migrate.Verdict
-		seen   string
-	}{
-		{"copied", verify.SynchronisedConfig{}, nil, nil, migrate.Pass, "are there: with a confidence of 0.95, less than 0.01 of all hours"},
-		{"stalled", verify.SynchronisedConfig{}, func(q *fake.Quirks) { q.SyncPace = 0 }, nil, migrate.Inconclusive, "the target lacks"},
-		{"behind", verify.SynchronisedConfig{}, func(q *fake.Quirks) { q.SyncLag = 2 * day }, nil, migrate.Inconclusive, "the target lacks"},
-		{"behind, and allowed", verify.SynchronisedConfig{Span: 5 * day, Lag: 50 * time.Hour}, func(q *fake.Quirks) { q.SyncLag = 2 * day }, nil, migrate.Pass, "are there"},
-		{"hidden", verify.SynchronisedConfig{}, hidden, nil, migrate.Inconclusive, "shows no device of the sample"},
-		{"hidden, as known", verify.SynchronisedConfig{HiddenPasses: true}, hidden, nil, migrate.Pass, "not observed"},
-		{"changed on the way", verify.SynchronisedConfig{}, nil, func(r fake.HistoryRow) (f fake.RowFault) {
-			if r.Copied && r.Identifier == "SiteName" {
-				f.Value = []byte(`"elsewhere"`)
-			}
-			return f
-		}, migrate.Inconclusive, "another value"},
-		{"a day lost", verify.SynchronisedConfig{}, nil, func(r fake.HistoryRow) fake.RowFault {
-			return fake.RowFault{Gap: r.Copied && r.At.Day() == 3}
-		}, migrate.Inconclusive, "the target lacks"},
-		{"extra at the target", verify.SynchronisedConfig{}, nil, func(r fake.HistoryRow) fake.RowFault {
-			return fake.RowFault{Gap: !r.Copied && r.Instance == "" && r.Identifier == "CycleCount"}
-		}, migrate.Pass, "are there"},
-		{"a source without rows", verify.SynchronisedConfig{}, nil, func(fake.HistoryRow) fake.RowFault {
-			return fake.RowFault{Gap: true}
-		}, migrate.Inconclusive, "the source has no row"},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			p := synchronising(t, tt.quirk, tt.fault)
-			p.clock.Advance(7*day + 10*time.Minute)
-			s := p.subject(moved.Add(-30*day), "cabinet-0001", "cabinet-0009")
-			found := look(t, verify.Synchronised(tt.config), s)
-			if len(found) != 2 || found[0].Evidence != found[1].Evidence {
-				t.Fatalf("want the same for each device: %v", found)
-			}
-			wantVerdict(t, found[0], tt.want, tt.seen)
-		})
-	}
-}
-
-// What was reported before the switch is not missing, and the sample follows the clock.
-func TestSynchronisedLooksAgain(t *testing.T) {
-	p := synchronising(t, nil, nil)
-	p.clock.Advance(6 * day)
-	v := verify.Synchronised(verify.SynchronisedConfig{})
-	s := p.subject(moved, "cabinet-0001")
-	wantVerdict(t, one(t, v, s), migrate.Inconclusive, "the target lacks")
-	for range 4 {
-		p.clock.Advance(10 * time.Minute)
-		s.Now = p.clock.Now()
-		if found := look(t, v, s); len(found) != 0 {
-			t.Fatalf("it has looked again already: %v", found)
-		}
-	}
-	p.clock.Advance(day)
-	s.Now = p.clock.Now()
-	wantVerdict(t, one(t, v, s), migrate.Pass, "are there")
-}
-
-func TestSynchronisedHasNothingToCompare(t *testing.T) {
-	p := synchronising(t, nil, nil)
-	s := p.subject(moved, "cabinet-0001")
-	s.Lane.Products[0].DataFormat = iot.Custom
-	wantVerdict(t, one(t, verify.Synchronised(verify.SynchronisedConfig{}), s), migrate.Pass, "no device with a thing model is left")
-	if found := look(t, verify.Synchronised(verify.SynchronisedConfig{}), p.subject(moved)); len(found) != 0 {
-		t.Errorf("asked about no device: %v", found)
-	}
-}
-
-func TestSynchronisedRefuses(t *testing.T) {
-	p := synchronising(t, nil, nil)
-	for _, c := range []verify.SynchronisedConfig{
-		{Span: 31 * day}, {Span: 2 * time.Hour}, {Lag: -1}, {Every: -1}, {Lag: 7 * day}, {Confidence: 1}, {Bound: -1},
-	} {
-		_, errs := lookAll(t.Context(), verify.Synchronised(c), p.subject(moved, "cabinet-0001"))
-		if len(errs) != 1 || iot.KindOf(errs[0]) != iot.Invalid {
-			t.Errorf("%+v: %v, want invalid", c, errs)
-		}
-	}
-}
-
 // A look that is no longer wanted makes no finding, and the reader of findings may leave at any of them.
 func TestHistoryEnds(t *testing.T) {
 	p := synchronising(t, nil, nil)
@@ -270,7 +183,7 @@ func TestHistoryEnds(t *testing.T) {
 	s := p.subject(p.clock.Now(), "cabinet-0002", "cabinet-0004")
 	done, cancel := context.WithCancel(t.Context())
 	cancel()
-	for _, v := range []migrate.Verifier{verify.History(verify.HistoryConfig{}), verify.Synchronised(verify.SynchronisedConfig{})} {
+	for _, v := range []migrate.Verifier{verify.History(verify.HistoryConfig{})} {
 		found, errs := lookAll(done, v, s)
 		if len(found) != 0 || len(errs) != 1 || !errors.Is(errs[0], context.Canceled) {
 			t.Errorf("%s: findings %v and errors %v, want one error", v.Name(), found, errs)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"time"
 
 	"github.com/iotferry/iotferry/iot"
 	"github.com/iotferry/iotferry/migrate"
@@ -20,7 +21,7 @@ func (s *Service) Handler() http.Handler {
 	mux.Handle("GET /campaigns/{name}", answer(http.StatusOK, s.getCampaign))
 	mux.Handle("GET /campaigns/{name}/plan", answer(http.StatusOK, s.getPlan))
 	for _, kind := range []migrate.DecisionKind{
-		migrate.Approve, migrate.Refuse, migrate.Pause, migrate.Resume, migrate.Abort, migrate.Rollback,
+		migrate.Approve, migrate.Refuse, migrate.Pause, migrate.Resume, migrate.Abort, migrate.Rollback, migrate.Declare, migrate.CloseEarly,
 	} {
 		mux.Handle("POST /campaigns/{name}/"+string(kind), answer(http.StatusOK, s.postDecision(kind)))
 	}
@@ -68,11 +69,12 @@ func (s *Service) getPlan(r *http.Request) (any, error) {
 func (s *Service) postDecision(kind migrate.DecisionKind) page {
 	return func(r *http.Request) (any, error) {
 		var body struct {
-			Lane  string `json:"lane"`
-			Stage string `json:"stage"`
-			Wave  int    `json:"wave"`
-			By    string `json:"by"`
-			Note  string `json:"note"`
+			Lane  string    `json:"lane"`
+			Stage string    `json:"stage"`
+			Wave  int       `json:"wave"`
+			Since time.Time `json:"since"`
+			By    string    `json:"by"`
+			Note  string    `json:"note"`
 		}
 		if err := read(r, &body); err != nil {
 			return nil, err
@@ -81,7 +83,7 @@ func (s *Service) postDecision(kind migrate.DecisionKind) page {
 		if err != nil {
 			return nil, err
 		}
-		d := migrate.Decision{Kind: kind, Lane: body.Lane, Stage: body.Stage, Wave: body.Wave, By: body.By, Note: body.Note}
+		d := migrate.Decision{Kind: kind, Lane: body.Lane, Stage: body.Stage, Wave: body.Wave, Since: body.Since, By: body.By, Note: body.Note}
 		if err := c.decide(r.Context(), d); err != nil {
 			return nil, err
 		}

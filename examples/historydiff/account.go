@@ -99,21 +99,26 @@ func (a *account) synchronise(ctx context.Context, operator migrate.Operator) er
 	return nil
 }
 
-// models compares the published thing models and returns how many changes there are.
+// models compares all published versions of the thing models and returns how many changes there are.
 func (a *account) models(ctx context.Context, out printer) (changes int, err error) {
 	for _, key := range a.products {
-		source, err := model(ctx, a.platform.Source.View, key)
+		source, err := tslsync.ReadVersions(ctx, a.platform.Source, key)
 		if err != nil {
-			return 0, err
+			return 0, fmt.Errorf("%s: %w", a.platform.Source.Info, err)
 		}
-		target, err := model(ctx, a.platform.Target.View, key)
+		target, err := tslsync.ReadVersions(ctx, a.platform.Target, key)
 		if err != nil {
-			return 0, err
+			return 0, fmt.Errorf("%s: %w", a.platform.Target.Info, err)
 		}
-		diff := tslsync.Diff(source, target)
-		changes += len(diff)
-		if err := out.model(key, diff); err != nil {
-			return 0, err
+		diffs, err := tslsync.DiffVersions(source, target)
+		if err != nil {
+			return 0, fmt.Errorf("thing model of %s: %w", key, err)
+		}
+		for _, v := range diffs {
+			changes += len(v.Changes)
+			if err := out.model(key, v); err != nil {
+				return 0, err
+			}
 		}
 	}
 	return changes, nil

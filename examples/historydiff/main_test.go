@@ -25,7 +25,7 @@ func TestTable(t *testing.T) {
 		t.Errorf("exit code %d: %s", code, stderr)
 	}
 	for _, want := range []string{
-		"Thing model of a1Storage01: no difference.",
+		"Thing model of a1Storage01, version ", ": no difference.\n",
 		"DEVICE        REPORT    IDENTIFIER",
 		"property  Tariff            2026-03-04 10:00  50     10       0      0          0",
 		"event     Fault             2026-03-06 11:00  0      6        0      0          0",

@@ -12,7 +12,7 @@ import (
 
 // A printer shows differences as they are found.
 type printer interface {
-	model(productKey string, changes []tslsync.Change) error
+	model(productKey string, v tslsync.VersionDiff) error
 	step(tslsync.Step) error
 	end(tslsync.Difference) error
 }
@@ -23,14 +23,24 @@ type table struct {
 	rows *tabwriter.Writer
 }
 
-func (t *table) model(productKey string, changes []tslsync.Change) error {
-	if len(changes) == 0 {
-		_, err := fmt.Fprintf(t.w, "Thing model of %s: no difference.\n", productKey)
+func (t *table) model(productKey string, v tslsync.VersionDiff) error {
+	name := fmt.Sprintf("Thing model of %s, version %s", productKey, show.Text(v.Version))
+	says := ""
+	switch {
+	case !v.AtTarget:
+		says = "the target does not have it."
+	case !v.AtSource:
+		says = "the source does not have it."
+	case v.Same():
+		says = "no difference."
+	}
+	if says != "" {
+		_, err := fmt.Fprintf(t.w, "%s: %s\n", name, says)
 		return err
 	}
-	for _, c := range changes {
-		if _, err := fmt.Fprintf(t.w, "Thing model of %s: %s %s, %s to %s, breaks %s: %s\n",
-			productKey, show.Text(c.Path), c.Kind, show.Text(c.From), show.Text(c.To), c.Breaks, show.Text(c.Why)); err != nil {
+	for _, c := range v.Changes {
+		if _, err := fmt.Fprintf(t.w, "%s: %s %s, %s to %s, breaks %s: %s\n",
+			name, show.Text(c.Path), c.Kind, show.Text(c.From), show.Text(c.To), c.Breaks, show.Text(c.Why)); err != nil {
 			return err
 		}
 	}
@@ -80,12 +90,13 @@ type lines struct{ to *json.Encoder }
 
 func newLines(w io.Writer) lines { return lines{json.NewEncoder(w)} }
 
-func (l lines) model(productKey string, changes []tslsync.Change) error {
-	for _, c := range changes {
+func (l lines) model(productKey string, v tslsync.VersionDiff) error {
+	for _, c := range v.Changes {
 		if err := l.to.Encode(struct {
 			Product string `json:"product"`
+			Version string `json:"version"`
 			tslsync.Change
-		}{productKey, c}); err != nil {
+		}{productKey, v.Version, c}); err != nil {
 			return err
 		}
 	}

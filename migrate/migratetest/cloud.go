@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/iotferry/iotferry/internal/fake"
 	"github.com/iotferry/iotferry/internal/fake/fleet"
@@ -24,6 +25,9 @@ type Options struct {
 	// TicketGranted lets the platform route Pub and InvokeThingService without an instance ID to the instance
 	// that has the device.
 	TicketGranted bool
+	// ReportEvery is how often a device reports its properties; it reports each event a tenth as often. Zero means every minute. What
+	// reads weeks of history is quicker where there is less of it.
+	ReportEvery time.Duration
 }
 
 // A Cloud is the platform in memory: one account with its public and its Enterprise instance, its console,
@@ -70,6 +74,9 @@ func Open(file io.Reader, o Options) (*Cloud, error) {
 func (o Options) fake(s *server) fake.Options {
 	quirks := fake.DefaultQuirks()
 	quirks.TicketGranted = o.TicketGranted
+	if o.ReportEvery > 0 {
+		quirks.ReportEvery = o.ReportEvery
+	}
 	options := fake.Options{Clock: o.Clock, Quirks: quirks, Hook: func(op fake.Op) fake.Fault {
 		if op.Name == "QueryConsumerGroupStatus" {
 			s.read() // as a real server would have done before

@@ -78,6 +78,12 @@ func shapeOf(s migrate.Stage) stageShape {
 		Name: s.Name, About: s.About, Gate: s.Gate, OneWay: s.OneWay, Console: s.Console,
 		Does: s.Do != nil, Moves: s.Move != nil, Wait: s.Wait,
 	}}
+	if s.Opens != nil {
+		shape.Plan.Opens = s.Opens.Name()
+	}
+	if s.Closes != nil {
+		shape.Plan.Closes = s.Closes.Name()
+	}
 	for _, v := range s.Verify {
 		name := "" // CheckStages refuses nil
 		if v != nil {

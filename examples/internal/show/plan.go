@@ -52,7 +52,9 @@ func parts(s migrate.StagePlan) string {
 	add(s.Console != "", "console task %s", s.Console)
 	add(s.Does, "own code")
 	add(s.Moves, "%s", waves(s.Waves))
+	add(s.Opens != "", "see %s", s.Opens)
 	add(s.Wait.Min > 0, "wait %s", Span(s.Wait.Min))
+	add(s.Closes != "", "see %s, within %s", s.Closes, Span(s.Wait.Max))
 	add(len(s.Verifiers) > 0, "verify %s", strings.Join(s.Verifiers, ", "))
 	return strings.Join(list, "; ")
 }

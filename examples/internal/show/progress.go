@@ -18,7 +18,8 @@ type Lines struct {
 	// Brief leaves out what a progress bar shows: stages and waves.
 	Brief bool
 
-	began time.Time
+	began  time.Time
+	lacked string // what a condition lacked when a line last said so
 }
 
 // Watch prints the line of an entry, if it has one.
@@ -50,6 +51,8 @@ func (l *Lines) text(e migrate.Entry, s *migrate.State) string {
 		return decision(*e.Decision)
 	case migrate.EntryWait:
 		return fmt.Sprintf("%s: waits %s, until %s (virtual time: they pass at once)", e.Stage, Span(e.Until.Sub(e.At)), e.Until.Format(time.DateTime))
+	case migrate.EntryCondition:
+		return l.condition(e)
 	case migrate.EntryHalt:
 		return fmt.Sprintf("HALT (%s) %s", e.Reason, Text(e.Note))
 	case migrate.EntryAlarm:
@@ -67,6 +70,23 @@ func (l *Lines) text(e migrate.Entry, s *migrate.State) string {
 		return ""
 	}
 	return l.step(e, s)
+}
+
+// condition tells what a stage waits for: when it holds, and what it lacks when that is something else than before. That a look goes on
+// in a moment is left out.
+func (l *Lines) condition(e migrate.Entry) string {
+	if e.Evidence == nil || !e.Holds && e.Until.Before(e.At.Add(time.Hour)) {
+		return ""
+	}
+	seen := Text(e.Evidence.Seen)
+	if e.Holds {
+		return fmt.Sprintf("%s: condition %s holds: %s", e.Stage, e.Condition, seen)
+	}
+	if seen == l.lacked {
+		return ""
+	}
+	l.lacked = seen
+	return fmt.Sprintf("%s: condition %s does not hold yet: %s", e.Stage, e.Condition, seen)
 }
 
 // step is what progress bars show as well.

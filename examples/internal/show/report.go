@@ -24,10 +24,39 @@ func laneReport(w io.Writer, l migrate.LaneReport) {
 		line(w, "    asleep: %s, not online before the move: arrived, and will prove themselves when they wake", Count(l.Asleep, "device"))
 	}
 	line(w, "    %s used, %d put off by the platform", Count(l.Calls, "call"), l.Retried)
+	for _, wait := range l.Waits {
+		waited(w, wait)
+	}
 	for _, v := range l.Verdicts {
 		line(w, "    %-14s %4d passed, %d failed%s", v.Verifier, v.Passed, v.Failed, sample(v.Sample))
 	}
 	failures(w, l.Failures)
+}
+
+// waited tells of the wait of a stage: since when, until when, by whom, and what still has to happen.
+func waited(w io.Writer, r migrate.WaitReport) {
+	if !r.Begun.IsZero() {
+		text := "waits since " + r.Begun.Format(time.DateTime)
+		if r.Seen != nil {
+			text += " (" + Text(r.Seen.Source) + ": " + Text(r.Seen.Seen) + ")"
+		}
+		if !r.Least.IsZero() {
+			text += ", at least until " + r.Least.Format(time.DateTime)
+		}
+		if !r.Ends.IsZero() {
+			text += ", at most until " + r.Ends.Format(time.DateTime)
+		}
+		if !r.Ended.IsZero() {
+			text += ", ended " + r.Ended.Format(time.DateTime)
+		}
+		line(w, "    %s: %s", r.Stage, text)
+	}
+	if r.Early != nil {
+		line(w, "    %s: ended early, says %s: %s", r.Stage, Text(r.Early.By), Text(r.Early.Note))
+	}
+	for _, todo := range r.Todo {
+		line(w, "    %s: to do: %s", r.Stage, Text(todo))
+	}
 }
 
 func standing(l migrate.LaneReport) string {

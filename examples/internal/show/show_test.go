@@ -82,6 +82,10 @@ func TestReport(t *testing.T) {
 		Campaign: "spring", Outcome: migrate.OutcomeStopped, Began: at, Latest: at.Add(time.Hour),
 		Lanes: []migrate.LaneReport{{
 			Lane: "a1Meter0001", Strategy: "direct", Stage: "rest", Halt: migrate.HaltRefused, Note: "refused by \x1b[1mann",
+			Waits: []migrate.WaitReport{{
+				Stage: "data-sync", Begun: at, By: "ann", Seen: &migrate.Evidence{Source: "declared by ann", Seen: "seen\a"}, Least: at.Add(time.Hour),
+				Ends: at.Add(2 * time.Hour), Early: &migrate.Early{By: "bob", Note: "no\ttime"}, Ended: at.Add(time.Minute), Todo: []string{"look\a"},
+			}},
 			Devices: 20, Moved: 12, Failed: 12, Returned: 3, Unmoved: 5, Failures: failures, Calls: 1,
 		}, {Lane: "a1Valve0001", Stage: "confirm-gray", Gate: true}, {Lane: "a1Other0001", Stage: "rest"}},
 	})
@@ -90,6 +94,8 @@ func TestReport(t *testing.T) {
 		"20 devices: 12 moved, 0 proven, 12 failed, 3 returned; 0 unproven, 0 under way, 5 not moved", "1 call used",
 		`failed: a1Meter0001/meter-0001: verifier online at 2026-03-02 08:00:00: bell\a`, "failed: and 2 devices more",
 		"waits for a person at stage confirm-gray", "in stage rest",
+		`data-sync: waits since 2026-03-02 08:00:00 (declared by ann: seen\a), at least until 2026-03-02 09:00:00, at most until 2026-03-02 10:00:00, ended 2026-03-02 08:01:00`,
+		`data-sync: ended early, says bob: no\ttime`, `data-sync: to do: look\a`,
 	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the report lacks %q:\n%s", want, out.String())
@@ -100,11 +106,19 @@ func TestReport(t *testing.T) {
 // Everything that needs a person's attention has a line, also where bars show the rest.
 func TestLines(t *testing.T) {
 	at := time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC)
+	lacks := migrate.Entry{
+		Kind: migrate.EntryCondition, At: at, Until: at.Add(time.Hour), Stage: "data-sync", Condition: "synchronised",
+		Evidence: &migrate.Evidence{Seen: "it lacks 5 rows"},
+	}
 	entries := []migrate.Entry{
 		{Kind: migrate.EntryRunner, At: at},
 		{Kind: migrate.EntryDecision, At: at, Decision: &migrate.Decision{
 			Kind: migrate.Rollback, Lane: "a1Meter0001", By: "ann", Note: "too\nlate"}},
 		{Kind: migrate.EntryWait, At: at, Stage: "data-sync", Until: at.Add(7 * 24 * time.Hour)},
+		{Kind: migrate.EntryCondition, At: at, Stage: "data-sync", Condition: "synchronising", Holds: true, Evidence: &migrate.Evidence{Seen: "rows\a"}},
+		lacks, lacks, // the same again
+		{Kind: migrate.EntryCondition, At: at, Until: at, Condition: "synchronised", Evidence: &migrate.Evidence{Seen: "it goes on"}},
+		{Kind: migrate.EntryCondition, At: at, Condition: "synchronised", Error: "no network"},
 		{Kind: migrate.EntryHalt, At: at.Add(26 * time.Hour), Reason: migrate.HaltCall, Note: "no\a"},
 		{Kind: migrate.EntryAlarm, Stage: "rest", Note: "2 devices are on both instances or on none", At: at},
 		{Kind: migrate.EntryExpired, Stage: "rest", Failed: make([]migrate.Failure, 3), At: at},
@@ -120,6 +134,8 @@ func TestLines(t *testing.T) {
 	}
 	want := `rollback, says ann: too\nlate
 data-sync: waits 7 d, until 2026-03-09 08:00:00 (virtual time: they pass at once)
+data-sync: condition synchronising holds: rows\a
+data-sync: condition synchronised does not hold yet: it lacks 5 rows
 1d 02:00:00
 HALT (call) no\a
 ALARM: rest: 2 devices are on both instances or on none
@@ -132,7 +148,7 @@ the lane is finished`
 			t.Errorf("the lines lack %q:\n%s", text, out.String())
 		}
 	}
-	if got := strings.Count(out.String(), "\n"); got != 8 {
+	if got := strings.Count(out.String(), "\n"); got != 10 {
 		t.Errorf("%d lines:\n%s", got, out.String())
 	}
 }
