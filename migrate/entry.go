@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/iotferry/iotferry/iot"
+	"github.com/iotferry/iotferry/topology"
 )
 
 // JournalVersion is the version of the entries' format. A journal of another one is refused.
@@ -35,7 +36,7 @@ const (
 	EntryAlarm     EntryKind = "alarm"     // devices are on both instances or on none: Names
 
 	// A wave.
-	EntryWave     EntryKind = "wave"     // the wave starts, as seen on both instances just before: Asleep, Gone, Arrived, Both
+	EntryWave     EntryKind = "wave"     // the wave starts, as seen on both instances just before: Asleep, Gone, Arrived, Both, Joined, Drifted
 	EntryIntent   EntryKind = "intent"   // a call is about to be made: Call, Product, Names
 	EntryOutcome  EntryKind = "outcome"  // what the call answered: Call, Refused, Unknown; all others were accepted. Error: none has moved; Retry
 	EntryLook     EntryKind = "look"     // both instances were read: Arrived, Unmoved of those in doubt, Gone, Both; End; Error if not all could be read
@@ -70,23 +71,25 @@ type Entry struct {
 	Note     string      `json:"note,omitempty"`
 	Error    string      `json:"error,omitempty"`
 
-	Call     int       `json:"call,omitempty"` // number of the call in its lane: larger for every call
-	Product  string    `json:"product,omitempty"`
-	Names    DeviceSet `json:"names,omitempty"`
-	Unknown  DeviceSet `json:"unknown,omitempty"`
-	Asleep   DeviceSet `json:"asleep,omitempty"`
-	Arrived  DeviceSet `json:"arrived,omitempty"` // on the instance where they should be, and only there
-	Unmoved  DeviceSet `json:"unmoved,omitempty"` // still where they were, and only there
-	Gone     DeviceSet `json:"gone,omitempty"`    // on neither instance
-	Both     DeviceSet `json:"both,omitempty"`    // on both instances
-	Verifier string    `json:"verifier,omitempty"`
-	Passed   DeviceSet `json:"passed,omitempty"`
-	Refused  []Failure `json:"refused,omitempty"`
-	Failed   []Failure `json:"failed,omitempty"`
-	Open     []Failure `json:"open,omitempty"`     // of the devices that stay inconclusive, the first few
-	Evidence *Evidence `json:"evidence,omitempty"` // of the first device that passed
-	Retry    bool      `json:"retry,omitempty"`    // the same may work later
-	End      bool      `json:"end,omitempty"`      // the last entry of a look or a round
+	Call     int                 `json:"call,omitempty"` // number of the call in its lane: larger for every call
+	Product  string              `json:"product,omitempty"`
+	Names    DeviceSet           `json:"names,omitempty"`
+	Unknown  DeviceSet           `json:"unknown,omitempty"`
+	Asleep   DeviceSet           `json:"asleep,omitempty"`
+	Arrived  DeviceSet           `json:"arrived,omitempty"` // on the instance where they should be, and only there
+	Unmoved  DeviceSet           `json:"unmoved,omitempty"` // still where they were, and only there
+	Gone     DeviceSet           `json:"gone,omitempty"`    // on neither instance
+	Both     DeviceSet           `json:"both,omitempty"`    // on both instances
+	Verifier string              `json:"verifier,omitempty"`
+	Passed   DeviceSet           `json:"passed,omitempty"`
+	Refused  []Failure           `json:"refused,omitempty"`
+	Failed   []Failure           `json:"failed,omitempty"`
+	Drifted  []Failure           `json:"drifted,omitempty"`  // their families are not as planned
+	Open     []Failure           `json:"open,omitempty"`     // of the devices that stay inconclusive, the first few
+	Joined   []topology.Relation `json:"joined,omitempty"`   // sub-devices that their gateways have got since the plan
+	Evidence *Evidence           `json:"evidence,omitempty"` // of the first device that passed
+	Retry    bool                `json:"retry,omitempty"`    // the same may work later
+	End      bool                `json:"end,omitempty"`      // the last entry of a look or a round
 }
 
 // A Header binds a journal to its campaign. A journal whose header differs is refused.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/iotferry/iotferry/iot"
+	"github.com/iotferry/iotferry/topology"
 )
 
 // entryChunk bounds how many devices one entry of a look or a round names, so that lines stay readable and
@@ -184,7 +185,7 @@ func (x execution) home(ctx context.Context) {
 			continue
 		}
 		last = d.Family
-		if err := x.familyIsHome(ctx, d.Family); err != nil {
+		if err := familyIsHome(ctx, x.r.config.Platform.Source.View, x.task.Family(d)); err != nil {
 			e.Error = err.Error()
 			break
 		}
@@ -192,8 +193,7 @@ func (x execution) home(ctx context.Context) {
 	x.emit(e)
 }
 
-func (x execution) familyIsHome(ctx context.Context, f int) error {
-	family := x.lane().Families[f]
+func familyIsHome(ctx context.Context, source iot.View, family topology.Family) error {
 	if family.Gateway.IsZero() {
 		return nil
 	}
@@ -201,7 +201,7 @@ func (x execution) familyIsHome(ctx context.Context, f int) error {
 	for _, id := range family.Devices[:family.Len()-1] {
 		want[id] = true
 	}
-	for id, err := range x.r.config.Platform.Source.Children(ctx, family.Gateway) {
+	for id, err := range source.Children(ctx, family.Gateway) {
 		if err != nil {
 			return fmt.Errorf("topology of gateway %s: %w", family.Gateway, err)
 		}

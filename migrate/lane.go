@@ -36,9 +36,10 @@ type lane struct {
 	first  []int32 // first[f] is the index of family f's first device; one more at the end
 	family []int32 // family[i] is the family of device i
 	dev    []device
-	index  map[iot.DeviceID]int32 // of all devices, or of the current wave
-	whole  bool                   // index holds all devices
-	callAt []int64                // callAt[n] is when call n was begun, Unix nanoseconds
+	index  map[iot.DeviceID]int32    // of all devices, or of the current wave
+	whole  bool                      // index holds all devices
+	callAt []int64                   // callAt[n] is when call n was begun, Unix nanoseconds
+	grown  map[int32]topology.Family // families that sub-devices have joined; never changed in place
 
 	begun bool
 	stage int
@@ -77,6 +78,14 @@ type lane struct {
 	undone   bool // code of its own was undone: the lane cannot go on from where it is
 	forgiven int  // failed devices that a person accepted by resuming
 	back     *wayBack
+
+	base, need    int       // of the offline budget: what was offline when the wave started, and what the wave takes
+	offline       int       // devices that count as offline...
+	offlineFailed int       // ...and those of them that failed
+	joined        int       // sub-devices that have joined since the plan
+	byOthers      int       // devices that somebody else had moved before their wave
+	appeared      []Failure // what the source holds at the end that is not in the plan
+	swept         bool      // the source was looked at once more
 
 	counts      [deviceStates]int
 	sleeping    [deviceStates]int
@@ -120,7 +129,7 @@ func (l *lane) stagePlan() *StagePlan { return &l.plan.Stages[l.stage] }
 
 func (l *lane) deviceID(i int32) iot.DeviceID {
 	f := l.family[i]
-	return l.plan.Families[f].Devices[i-l.first[f]]
+	return l.familyAt(f).Devices[i-l.first[f]]
 }
 
 // isGateway reports whether device i is the gateway of sub-devices.
@@ -166,6 +175,7 @@ func (l *lane) indexRange(lo, hi int32) {
 
 func (l *lane) set(i int32, s DeviceState) {
 	d := &l.dev[i]
+	l.weigh(d, -1)
 	l.counts[d.state]--
 	l.counts[s]++
 	if d.there && d.state == DeviceFailed {
@@ -184,11 +194,13 @@ func (l *lane) set(i int32, s DeviceState) {
 		l.sleeping[d.state]--
 		l.sleeping[s]++
 	}
-	d.state = s
+	d.away, d.state = d.awayIn(s), s
+	l.weigh(d, 1)
 }
 
 func (l *lane) setAsleep(i int32) {
 	if d := &l.dev[i]; !d.asleep {
+		l.weigh(d, -1)
 		d.asleep = true
 		l.sleeping[d.state]++
 	}

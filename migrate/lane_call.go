@@ -148,7 +148,7 @@ func (l *lane) begunFamily(f int32) bool {
 
 // plannedOf returns the members of a family that are to be moved.
 func (l *lane) plannedOf(f int32) topology.Family {
-	whole := l.plan.Families[f]
+	whole := l.familyAt(f)
 	rest := topology.Family{Gateway: whole.Gateway}
 	for i := l.first[f]; i < l.first[f+1]; i++ {
 		if l.dev[i].state == DevicePlanned {

@@ -11,6 +11,7 @@ import (
 type admission struct {
 	slots int  // console tasks that may still be opened
 	mover bool // no other lane is in the middle of its calls
+	room  room // in the offline budget
 }
 
 // answer is what a lane wants: entries to record, or a task to do, or to be asked again later.
@@ -40,7 +41,7 @@ func (l *lane) decide(now time.Time, adm admission) answer {
 	case phaseAct:
 		return l.decideAct(now)
 	case phaseWave:
-		return l.decideWave(now)
+		return l.decideWave(now, adm)
 	case phaseMoving:
 		return l.decideMoving(now, adm)
 	case phaseArriving:
@@ -145,13 +146,16 @@ func (l *lane) decideAct(now time.Time) answer {
 	return a
 }
 
-func (l *lane) decideWave(now time.Time) answer {
+func (l *lane) decideWave(now time.Time, adm admission) answer {
 	if l.tries > maxTries {
 		return answer{entries: []Entry{l.halted(HaltDeadline, l.errored)}}
 	}
 	deadline := l.since.Add(l.deadlines.Console) // the longest: a wave may be a whole fleet
 	if !now.Before(deadline) {
 		return answer{entries: []Entry{l.halted(HaltDeadline, or(l.errored, "the look before the wave did not come to its end"))}}
+	}
+	if wait := l.decideRoom(adm.room, deadline); wait != nil {
+		return *wait
 	}
 	if now.Before(l.tryAt) {
 		return answer{next: earliest(l.tryAt, deadline)}

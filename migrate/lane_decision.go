@@ -57,6 +57,7 @@ func (l *lane) resume(at time.Time) {
 		l.enter(phaseMoving, at) // the operator is asked again about those that did not arrive
 	}
 	l.callAgain(at)
+	l.reserve()
 	if l.back != nil {
 		l.back.since, l.back.asked, l.back.tries, l.back.tryAt = at, time.Time{}, 0, time.Time{}
 		if l.back.step == backWatch {
@@ -67,8 +68,8 @@ func (l *lane) resume(at time.Time) {
 
 // callAgain makes calls for devices of the current wave that were left behind when its calls were given up.
 func (l *lane) callAgain(at time.Time) {
-	if l.phase != phaseVerifying || l.byConsole() || l.back != nil {
-		return
+	if l.phase != phaseVerifying || l.byConsole() || l.back != nil || l.limits.MaxOffline > 0 {
+		return // under an offline budget, they wait until what has moved is verified
 	}
 	lo, hi := l.waveRange()
 	if l.has(lo, hi, func(s DeviceState) bool { return s == DevicePlanned }) {

@@ -47,22 +47,25 @@ func (l *lane) startReturn(set []int32, split bool, at time.Time) {
 
 // splitFamilies returns the devices at the target of families that have others at the source for good.
 func (l *lane) splitFamilies(lo, hi int32) []int32 {
-	var out []int32
+	var split []int32
 	for f := l.family[lo]; f <= l.family[hi-1]; f++ {
 		var there []int32
-		stays := false
+		stays, out := false, false
 		for i := l.first[f]; i < l.first[f+1]; i++ {
+			if s := l.dev[i].state; s == DeviceLeftOut || s == DeviceDeleted {
+				out = true // we have moved nothing of it
+			}
 			if l.dev[i].there {
 				there = append(there, i)
 			} else {
 				stays = true
 			}
 		}
-		if stays {
-			out = append(out, there...)
+		if stays && !out {
+			split = append(split, there...)
 		}
 	}
-	return out
+	return split
 }
 
 func (l *lane) decideReturn(now time.Time) answer {

@@ -8,7 +8,7 @@ import (
 func (l *lane) nextWave(at time.Time) {
 	l.wave++
 	if l.wave < len(l.stagePlan().Waves) {
-		l.enter(phaseWave, at)
+		l.enterWave(at)
 		return
 	}
 	l.wave = -1
@@ -18,6 +18,10 @@ func (l *lane) nextWave(at time.Time) {
 func (l *lane) endWave(at time.Time) {
 	l.index, l.whole = nil, false
 	l.queue, l.open, l.next = nil, nil, 0
+	if l.leftBehind() {
+		l.enterWave(at)
+		return
+	}
 	l.nextWave(at)
 }
 
@@ -31,40 +35,41 @@ func (l *lane) applyWave(e Entry) error {
 	}
 	lo, hi := l.waveRange()
 	l.indexRange(lo, hi)
+	if err := l.join(e); err != nil {
+		return err
+	}
+	if err := l.applySeen(e); err != nil {
+		return err
+	}
+	l.fit(e)
+	l.settle(e.At)
+	return nil
+}
+
+// applySeen records where the devices of a wave were seen just before it.
+func (l *lane) applySeen(e Entry) error {
 	if err := l.each(e.Asleep, l.setAsleep); err != nil {
 		return err
 	}
 	if err := l.each(e.Arrived, func(i int32) {
 		l.set(i, DeviceArrived) // moved by somebody else, at a time nobody told us
+		l.byOthers++
 	}); err != nil {
 		return err
 	}
-	changed := func(seen string) func(int32) {
-		return func(i int32) { l.dropFamily(i, Evidence{Source: "look before the wave", At: e.At, Seen: seen}) }
-	}
-	if err := l.each(e.Gone, changed("on neither instance: it was deleted since the survey")); err != nil {
+	seen := func(what string) Evidence { return Evidence{Source: beforeWave, At: e.At, Seen: what} }
+	if err := l.each(e.Gone, func(i int32) { l.deleted(i, seen("on neither instance: it was deleted since the survey")) }); err != nil {
 		return err
 	}
-	if err := l.each(e.Both, changed("on both instances before its move")); err != nil {
+	if err := l.each(e.Both, func(i int32) { l.dropFamily(i, seen("on both instances before its move"), DeviceFailed) }); err != nil {
 		return err
 	}
-	l.settle(e.At)
-	return nil
-}
-
-// dropFamily fails the devices of a family that is not as planned; what is left of it is not moved.
-func (l *lane) dropFamily(i int32, why Evidence) {
-	f := l.family[i]
-	culprit := l.deviceID(i)
-	for m := l.first[f]; m < l.first[f+1]; m++ {
-		if l.dev[m].state == DevicePlanned {
-			e := why
-			if m != i {
-				e.Seen = "not moved: " + culprit.String() + " of its family was " + why.Seen
-			}
-			l.fail(m, e)
+	for _, f := range e.Drifted {
+		if err := l.each(DeviceSet{f.Device}, func(i int32) { l.leaveOut(i, f.Evidence) }); err != nil {
+			return err
 		}
 	}
+	return nil
 }
 
 // each applies f to the devices of a set; an unknown one damages the journal.
@@ -132,6 +137,7 @@ func (l *lane) unmoved(i int32, at time.Time) {
 		l.set(i, DevicePlanned)
 		return
 	}
+	l.set(i, DevicePlanned) // it was not taken away
 	why, ok := l.refusals[i]
 	if !ok {
 		why = Evidence{Source: "look at both instances", At: at, Seen: "still at the source after " + fmt.Sprint(maxAttempts) + " calls"}

@@ -101,6 +101,7 @@ func (s *State) decided(e Entry) error {
 	if e.Decision.Kind == Rollback {
 		s.ended = false
 	}
+	s.heedResume(*e.Decision)
 	for _, l := range s.lanes {
 		if e.Decision.Lane == "" || e.Decision.Lane == l.id() {
 			l.decided(*e.Decision, e.At, e.Decision.Lane == "")
@@ -171,12 +172,14 @@ func (s *State) Decide(now time.Time, busy func(lane int) bool, full bool) Step 
 	}
 	finished := true
 	mover := s.mover()
+	looks := make([]bool, len(s.lanes)) // before their next wave
+	started := func(lane int) bool { return looks[lane] || busy != nil && busy(lane) }
 	for i, l := range s.lanes {
 		finished = finished && l.phase == phaseFinished && l.back == nil && l.stopping == ""
 		if busy != nil && busy(i) {
 			continue
 		}
-		a := l.decide(now, admission{slots: s.freeSlots(), mover: mover == nil || mover == l})
+		a := l.decide(now, admission{slots: s.freeSlots(), mover: mover == nil || mover == l, room: s.roomFor(i, started)})
 		for j := range a.entries {
 			a.entries[j].Lane = l.id()
 			a.entries[j].At = now
@@ -187,9 +190,11 @@ func (s *State) Decide(now time.Time, busy func(lane int) bool, full bool) Step 
 			if a.task.Intent != nil {
 				a.task.Intent.Lane = l.id()
 			}
+			a.task.families, a.task.grown = l.plan.Families, l.grown
 			if a.task.Kind == TaskMove {
 				mover = l
 			}
+			looks[i] = a.task.Kind == TaskBefore
 			if !full {
 				step.Tasks = append(step.Tasks, a.task.listed())
 			}

@@ -44,6 +44,18 @@ type Task struct {
 	Console ConsoleKind
 	// Gate is what TaskGate asks about, without the campaign's name.
 	Gate Gate
+
+	families []topology.Family         // of the lane's plan
+	grown    map[int32]topology.Family // those that sub-devices have joined since
+}
+
+// Family returns the family of a device of the task: as planned, with the sub-devices that have joined it since. It is shared: do
+// not write to it.
+func (t Task) Family(d TaskDevice) topology.Family {
+	if grown, ok := t.grown[int32(d.Family)]; ok {
+		return grown
+	}
+	return t.families[d.Family]
 }
 
 func (t Task) listed() Task {
