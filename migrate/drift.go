@@ -21,6 +21,7 @@ func (l *lane) familyAt(f int32) topology.Family {
 // another family of the lane is not as planned.
 func (l *lane) join(e Entry) error {
 	added := make(map[int32][]iot.DeviceID)
+	var strays []Failure // gateways of sub-devices that are planned with others
 	lo, hi := l.waveRange()
 	for _, r := range e.Joined {
 		g, ok := l.find(r.Gateway)
@@ -31,8 +32,8 @@ func (l *lane) join(e Entry) error {
 			return fmt.Errorf("%w: device %s joins twice", ErrDamaged, r.Sub)
 		}
 		if i, known := l.find(r.Sub); known {
-			l.leaveOut(g, Evidence{Source: beforeWave, At: e.At, Seen: fmt.Sprintf("%s is a sub-device of it now, planned with family %s",
-				r.Sub, l.familyAt(l.family[i]).ID())})
+			strays = append(strays, Failure{Device: r.Gateway, Evidence: Evidence{Source: beforeWave, At: e.At,
+				Seen: fmt.Sprintf("%s is a sub-device of it now, planned with family %s", r.Sub, l.familyAt(l.family[i]).ID())}})
 			continue
 		}
 		added[l.family[g]] = append(added[l.family[g]], r.Sub)
@@ -42,6 +43,15 @@ func (l *lane) join(e Entry) error {
 		lo, hi = l.waveRange()
 	}
 	l.indexRange(lo, hi)
+	return l.leaveAllOut(strays)
+}
+
+func (l *lane) leaveAllOut(drifted []Failure) error {
+	for _, f := range drifted {
+		if err := l.each(DeviceSet{f.Device}, func(i int32) { l.leaveOut(i, f.Evidence) }); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

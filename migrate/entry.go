@@ -31,6 +31,8 @@ const (
 	EntryDone      EntryKind = "done"      // the stage's own code returned; Error, Retry
 	EntryWait      EntryKind = "wait"      // the lane waits: Until
 	EntryStageEnd  EntryKind = "stage-end" // the stage is complete
+	EntryAppeared  EntryKind = "appeared"  // after the last stage the source was read once more: Appeared; End; Error if not all could be read
+	EntryReverse   EntryKind = "reverse"   // a warning: a fifth of the time is left in which the wave can be returned: Until
 	EntryLaneEnd   EntryKind = "lane-end"  // the lane is complete
 	EntryHalt      EntryKind = "halt"      // the lane stopped and needs a person: Reason, Note
 	EntryAlarm     EntryKind = "alarm"     // devices are on both instances or on none: Names
@@ -86,6 +88,7 @@ type Entry struct {
 	Failed   []Failure           `json:"failed,omitempty"`
 	Drifted  []Failure           `json:"drifted,omitempty"`  // their families are not as planned
 	Open     []Failure           `json:"open,omitempty"`     // of the devices that stay inconclusive, the first few
+	Appeared []Failure           `json:"appeared,omitempty"` // at the source, and not known to the plan
 	Joined   []topology.Relation `json:"joined,omitempty"`   // sub-devices that their gateways have got since the plan
 	Evidence *Evidence           `json:"evidence,omitempty"` // of the first device that passed
 	Retry    bool                `json:"retry,omitempty"`    // the same may work later

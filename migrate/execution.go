@@ -41,6 +41,8 @@ func (x execution) run(ctx context.Context) {
 		x.verify(ctx)
 	case TaskLookBack:
 		x.lookBack(iot.Urgent(ctx))
+	case TaskSweep:
+		x.sweep(ctx)
 	case TaskHome:
 		x.home(iot.Urgent(ctx))
 	}

@@ -16,7 +16,7 @@ import (
 // and its remedy. Warnings are about what would move. It returns an error, and no issues, if the survey
 // cannot be read as one fleet: if a device has two gateways, for example.
 func Preflight(s *Survey) ([]Issue, error) {
-	in, err := inspect(s)
+	in, err := inspect(s, 0)
 	if err != nil {
 		return nil, fmt.Errorf("preflight: %w", err)
 	}
@@ -26,6 +26,7 @@ func Preflight(s *Survey) ([]Issue, error) {
 // An inspection sorts out what of a fleet is free to move.
 type inspection struct {
 	survey    *Survey
+	largest   int        // devices of a family that may be offline at once; 0 for any number
 	prospects []prospect // by product key
 	index     map[string]int
 	lanes     []draft        // by ID
@@ -49,11 +50,11 @@ type draft struct {
 	families []topology.Family // by ID
 }
 
-func inspect(s *Survey) (*inspection, error) {
+func inspect(s *Survey, largest int) (*inspection, error) {
 	if err := s.check(); err != nil {
 		return nil, err
 	}
-	in := &inspection{survey: s}
+	in := &inspection{survey: s, largest: largest}
 	in.addProducts()
 	in.blockProducts()
 	families, err := in.readFamilies()
@@ -218,6 +219,9 @@ func (in *inspection) holds(f topology.Family, facts map[iot.DeviceID]deviceFact
 		if facts[id]&hasTwoOwners != 0 {
 			hits[familyTwoOwners] = append(hits[familyTwoOwners], id)
 		}
+	}
+	if in.largest > 0 && f.Len() > in.largest {
+		hits[familyTooLarge] = f.Devices
 	}
 	for hold, devices := range hits {
 		if len(devices) > 0 {

@@ -20,6 +20,7 @@ const (
 	phaseVerifying              // verification rounds of the wave
 	phaseCheck                  // wait, then verification rounds over all devices moved before
 	phaseFinished               // all stages are
+	phaseWaking                 // all stages are: rounds over devices that were asleep
 )
 
 const (
@@ -79,13 +80,17 @@ type lane struct {
 	forgiven int  // failed devices that a person accepted by resuming
 	back     *wayBack
 
-	base, need    int       // of the offline budget: what was offline when the wave started, and what the wave takes
-	offline       int       // devices that count as offline...
-	offlineFailed int       // ...and those of them that failed
-	joined        int       // sub-devices that have joined since the plan
-	byOthers      int       // devices that somebody else had moved before their wave
-	appeared      []Failure // what the source holds at the end that is not in the plan
-	swept         bool      // the source was looked at once more
+	base, need    int         // of the offline budget: what was offline when the wave started, and what the wave takes
+	offline       int         // devices that count as offline...
+	offlineFailed int         // ...and those of them that failed
+	joined        int         // sub-devices that have joined since the plan
+	byOthers      int         // devices that somebody else had moved before their wave
+	appeared      []Failure   // what the source holds at the end that is not in the plan
+	swept         bool        // the source was looked at once more
+	moved         []movedWave // in the order in which they began
+	resumed       time.Time   // when a person last resumed the lane
+	wakeAt        time.Time   // when devices that are asleep are asked about next
+	wakeTries     int         // rounds since the last of them woke
 
 	counts      [deviceStates]int
 	sleeping    [deviceStates]int
@@ -125,7 +130,13 @@ func newLane(p *LanePlan, limits Limits, deadlines Deadlines) *lane {
 
 func (l *lane) id() string { return l.plan.Lane.ID }
 
-func (l *lane) stagePlan() *StagePlan { return &l.plan.Stages[l.stage] }
+// stagePlan returns the current stage; in the time after the last one, the one whose verifiers are asked.
+func (l *lane) stagePlan() *StagePlan {
+	if l.phase == phaseWaking {
+		return &l.plan.Stages[l.lastMove()]
+	}
+	return &l.plan.Stages[l.stage]
+}
 
 func (l *lane) deviceID(i int32) iot.DeviceID {
 	f := l.family[i]
@@ -225,6 +236,9 @@ func (l *lane) enter(p phase, at time.Time) {
 // forgetRound drops what a look or a round has told that did not come to its end.
 func (l *lane) forgetRound() {
 	l.seen, l.roundError, l.progress = nil, "", false
+	if !l.swept {
+		l.appeared = nil
+	}
 	if l.back != nil {
 		l.back.seen = nil
 	}
@@ -278,6 +292,9 @@ func (l *lane) verifiers() int { return len(l.stagePlan().Verifiers) }
 // pending reports whether device i still needs a verdict in the current wave or check.
 func (l *lane) pending(i int32) bool {
 	d := l.dev[i]
+	if l.phase == phaseWaking {
+		return l.wakes(d)
+	}
 	if d.asleep || int(d.passed) >= l.verifiers() {
 		return false
 	}
@@ -292,7 +309,7 @@ func (l *lane) askable(i int32) bool {
 	if !l.pending(i) {
 		return false
 	}
-	if l.isGateway(i) {
+	if l.isGateway(i) && l.phase != phaseWaking { // it may wake long before its sub-devices
 		for c := l.first[l.family[i]]; c < i; c++ {
 			if l.pending(c) {
 				return false
@@ -305,7 +322,7 @@ func (l *lane) askable(i int32) bool {
 // recount counts the devices that the current verification still has to decide.
 func (l *lane) recount() {
 	l.undecided = 0
-	if l.phase != phaseVerifying && (l.phase != phaseCheck || !l.checks()) {
+	if l.phase != phaseVerifying && l.phase != phaseWaking && (l.phase != phaseCheck || !l.checks()) {
 		return
 	}
 	lo, hi := l.scope()

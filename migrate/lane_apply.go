@@ -28,6 +28,10 @@ func (l *lane) apply(e Entry) error {
 		l.until = e.Until
 	case EntryStageEnd:
 		l.endStage(e.At)
+	case EntryAppeared:
+		return l.applyAppeared(e)
+	case EntryReverse:
+		return l.applyReverse(e)
 	case EntryLaneEnd:
 		l.phase = phaseFinished
 	case EntryHalt:
@@ -59,14 +63,14 @@ func (l *lane) apply(e Entry) error {
 // checkPlace refuses an entry about another stage or wave than the lane is in. The way back is in no stage.
 func (l *lane) checkPlace(e Entry) error {
 	switch e.Kind {
-	case EntryLaneEnd, EntryHalt, EntryAlarm, EntryReturned, EntryHome, EntryUndoing, EntryUndone:
+	case EntryAppeared, EntryReverse, EntryLaneEnd, EntryHalt, EntryAlarm, EntryReturned, EntryHome, EntryUndoing, EntryUndone:
 		return nil
 	case EntryAsked, EntryPerformed:
 		if e.Console == ConsoleRollback {
 			return nil
 		}
 	}
-	if l.phase == phaseFinished || l.stage >= len(l.plan.Stages) {
+	if l.phase == phaseFinished || l.stage >= len(l.plan.Stages) && l.phase != phaseWaking {
 		return fmt.Errorf("%w: kind %q after the end of lane %s", ErrDamaged, e.Kind, l.id())
 	}
 	if want := l.stagePlan().Name; e.Stage != want {
@@ -135,6 +139,9 @@ func (l *lane) endStage(at time.Time) {
 	l.oneWay = l.oneWay || l.stagePlan().OneWay
 	l.stage++
 	l.enter(phaseIdle, at)
+	if l.stage == len(l.plan.Stages) {
+		l.startWaking(at)
+	}
 }
 
 func (l *lane) applyAsked(e Entry) {
@@ -148,6 +155,7 @@ func (l *lane) applyAsked(e Entry) {
 		return
 	}
 	l.lastCall = e.At
+	l.noteMove(e.At)
 	n := l.newCall(e.At)
 	lo, hi := l.waveRange()
 	for i := lo; i < hi; i++ {

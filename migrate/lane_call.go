@@ -13,6 +13,7 @@ func (l *lane) applyIntent(e Entry) error {
 		return fmt.Errorf("%w: call %d is not due", ErrDamaged, e.Call)
 	}
 	n := l.newCall(e.At)
+	l.noteMove(e.At)
 	l.inFlight = true
 	l.lastCall = e.At
 	l.calls++

@@ -35,6 +35,9 @@ func (l *lane) decide(now time.Time, adm admission) answer {
 	}
 	switch l.phase {
 	case phaseIdle:
+		if l.stage == len(l.plan.Stages) {
+			return l.decideEnd(now)
+		}
 		return l.decideIdle(adm)
 	case phaseGate:
 		return l.decideGate(now)
@@ -48,6 +51,8 @@ func (l *lane) decide(now time.Time, adm admission) answer {
 		return l.decideArriving(now)
 	case phaseVerifying:
 		return l.decideVerifying(now)
+	case phaseWaking:
+		return l.decideWaking(now)
 	default:
 		return l.decideCheck(now)
 	}
@@ -95,9 +100,6 @@ func (l *lane) due(now time.Time, t *Task) answer {
 }
 
 func (l *lane) decideIdle(adm admission) answer {
-	if l.stage == len(l.plan.Stages) {
-		return answer{entries: []Entry{{Kind: EntryLaneEnd}}}
-	}
 	if !l.begun && adm.slots < len(l.plan.Lane.Products) && !l.tooWide(adm) {
 		return answer{}
 	}
@@ -370,7 +372,7 @@ func (l *lane) taskDevices(lo, hi int32, is func(int32) bool) []TaskDevice {
 // doubtful reports whether seeing device i still at the source decides something.
 func (l *lane) doubtful(i int32) bool {
 	s := l.dev[i].state
-	return l.back == nil && !l.byConsole() && (s == DeviceRejected || s == DeviceUnknown)
+	return (s == DeviceRejected || s == DeviceUnknown) && l.back == nil && !l.byConsole()
 }
 
 func later(a, b time.Time) time.Time {

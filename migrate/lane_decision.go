@@ -45,7 +45,8 @@ func (l *lane) resume(at time.Time) {
 	if l.halt == HaltLimit {
 		l.forgiven = l.counts[DeviceFailed]
 	}
-	if window := l.phase == phaseCheck && l.stagePlan().Wait.Max > 0; l.halt != "" || !window {
+	l.resumed = at
+	if window := l.phase == phaseCheck && l.stagePlan().Wait.Max > 0; l.phase != phaseWaking && (l.halt != "" || !window) {
 		l.since = at // a pause does not make a window longer
 	}
 	l.paused = false

@@ -259,6 +259,7 @@ func (l *lane) nextUndo(at time.Time) {
 func (l *lane) endReturn(at time.Time) {
 	split := l.back.split
 	l.back = nil
+	l.forgetReturned()
 	if !split {
 		l.stopping = HaltReturned // what is under way besides is finished first
 	}

@@ -34,7 +34,7 @@ func (l *lane) startVerifying(at time.Time) {
 }
 
 func (l *lane) applyVerdicts(e Entry) error {
-	if l.phase != phaseVerifying && l.phase != phaseCheck {
+	if l.phase != phaseVerifying && l.phase != phaseCheck && l.phase != phaseWaking {
 		return fmt.Errorf("%w: no verdicts are due", ErrDamaged)
 	}
 	if e.Verifier != "" {

@@ -64,12 +64,7 @@ func (l *lane) applySeen(e Entry) error {
 	if err := l.each(e.Both, func(i int32) { l.dropFamily(i, seen("on both instances before its move"), DeviceFailed) }); err != nil {
 		return err
 	}
-	for _, f := range e.Drifted {
-		if err := l.each(DeviceSet{f.Device}, func(i int32) { l.leaveOut(i, f.Evidence) }); err != nil {
-			return err
-		}
-	}
-	return nil
+	return l.leaveAllOut(e.Drifted)
 }
 
 // each applies f to the devices of a set; an unknown one damages the journal.
@@ -147,10 +142,15 @@ func (l *lane) unmoved(i int32, at time.Time) {
 
 // endRound schedules the next look or round: soon if this one decided something.
 func (l *lane) endRound(e Entry) {
-	if l.progress {
+	progress := l.progress
+	l.progress = false
+	if l.phase == phaseWaking {
+		l.wakeAgain(e.At, progress)
+		return
+	}
+	if progress {
 		l.tries = 0
 	}
-	l.progress = false
 	l.again(e.At, e.Error)
 }
 

@@ -280,7 +280,7 @@ func (l *loop) rebase(ctx context.Context) error {
 // passing reports whether an entry is of a kind that a later look or round tells again.
 func (e Entry) passing() bool {
 	switch e.Kind {
-	case EntryWave, EntryLook, EntryVerdicts, EntryReturned, EntryHome:
+	case EntryWave, EntryLook, EntryVerdicts, EntryReturned, EntryHome, EntryAppeared:
 		return true
 	}
 	return false

@@ -131,7 +131,7 @@ func (c *planChecker) check(i int, l *LanePlan) error {
 	if err := c.counters(l.Lane, len(l.Families), total, largest); err != nil {
 		return fmt.Errorf("lane.%w", err)
 	}
-	return l.checkStages()
+	return l.checkStages(c.plan.Limits.MaxOffline)
 }
 
 func (c *planChecker) products(i int, l Lane) error {
@@ -213,7 +213,7 @@ func (c *planChecker) counters(l Lane, families, devices, largest int) error {
 }
 
 // checkStages returns an error that begins with a field's name.
-func (l *LanePlan) checkStages() error {
+func (l *LanePlan) checkStages(most int) error {
 	names, covered := map[string]bool{}, 0
 	for i, s := range l.Stages {
 		if err := s.check(); err != nil {
@@ -223,6 +223,9 @@ func (l *LanePlan) checkStages() error {
 			return refuse("stages[%d].name: another stage is %q, too", i, s.Name)
 		}
 		names[s.Name] = true
+		if err := s.checkBudget(most); err != nil {
+			return fmt.Errorf("stages[%d].%w", i, err)
+		}
 		if !s.Moves && len(s.Waves) > 0 {
 			return refuse("stages[%d].waves: the stage does not move", i)
 		}

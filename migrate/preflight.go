@@ -44,6 +44,7 @@ const (
 	CodeNoGateway           Code = "no-gateway" // a sub-device that no gateway has
 	CodeTwoOwners           Code = "two-owners" // a device that both instances have
 	CodeOnlineQuota         Code = "online-quota"
+	CodeOfflineBudget       Code = "offline-budget" // a family larger than Limits.MaxOffline; as a warning, a full migration that cannot keep it
 )
 
 // The codes of warnings.

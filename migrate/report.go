@@ -73,7 +73,11 @@ type LaneReport struct {
 	Failures []Failure        `json:"failures,omitempty"` // in plan order
 	Drifted  []Failure        `json:"drifted,omitempty"`  // the devices of LeftOut, and why, in plan order
 	Appeared []Failure        `json:"appeared,omitempty"` // what the source held in the end that the plan did not know, as seen then
-	Remains  time.Duration    `json:"remains"`            // what is left of calls and waits, with nothing going wrong
+	// Reversible are the waves that can still be returned, the oldest first: the first one that cannot any more. None has a time if [Deadlines.Reverse]
+	// declares none: then nobody knows.
+	Reversible []Reversible  `json:"reversible,omitempty"`
+	Waking     bool          `json:"waking,omitempty"` // all stages are complete, and the lane waits for devices that were asleep
+	Remains    time.Duration `json:"remains"`          // what is left of calls and waits, with nothing going wrong
 }
 
 // A VerifierReport sums up what one verifier of a lane said.
@@ -127,9 +131,12 @@ func (l *lane) makeReport() LaneReport {
 		Calls:    l.calls, Retried: l.throttled, Split: l.split,
 		Verdicts: append([]VerifierReport(nil), l.evidence...),
 		Failures: l.evidenceOf(DeviceFailed), Drifted: l.evidenceOf(DeviceLeftOut, DeviceDeleted), Appeared: slices.Clone(l.appeared),
-		Remains: l.remains(),
+		Remains: l.remains(), Reversible: l.reversible(), Waking: l.phase == phaseWaking,
 	}
 	r.Moved = r.Proven + r.Asleep + r.Unproven + l.failedThere
+	if l.phase == phaseWaking {
+		r.Until = l.wakeEnd()
+	}
 	if l.stage < len(l.plan.Stages) {
 		r.Stage, r.Waves = l.stagePlan().Name, len(l.stagePlan().Waves)
 		r.Wave = l.wave + 1

@@ -170,13 +170,18 @@ func (s *State) Decide(now time.Time, busy func(lane int) bool, full bool) Step 
 	if s.ended {
 		return step
 	}
-	finished := true
+	warning := s.warn(now, &step)
+	if len(step.Entries) > 0 {
+		return step
+	}
+	finished, working := true, s.waiting()
 	mover := s.mover()
 	looks := make([]bool, len(s.lanes)) // before their next wave
 	started := func(lane int) bool { return looks[lane] || busy != nil && busy(lane) }
 	for i, l := range s.lanes {
 		finished = finished && l.phase == phaseFinished && l.back == nil && l.stopping == ""
 		if busy != nil && busy(i) {
+			working = true
 			continue
 		}
 		a := l.decide(now, admission{slots: s.freeSlots(), mover: mover == nil || mover == l, room: s.roomFor(i, started)})
@@ -203,6 +208,9 @@ func (s *State) Decide(now time.Time, busy func(lane int) bool, full bool) Step 
 		if len(a.entries) > 0 {
 			break // they may change what the other lanes may do
 		}
+	}
+	if working || !step.Next.IsZero() || len(step.Tasks) > 0 {
+		step.Next = earliest(step.Next, warning)
 	}
 	if finished && len(step.Entries) == 0 {
 		step.Entries = append(step.Entries, Entry{Kind: EntryEnd, At: now})
@@ -235,7 +243,7 @@ func (s *State) mover() *lane {
 func (s *State) freeSlots() int {
 	free := s.plan.Limits.withDefaults().MaxTasks
 	for _, l := range s.lanes {
-		if l.begun && l.phase != phaseFinished && (!l.undone || l.back != nil) {
+		if l.begun && l.phase != phaseFinished && l.phase != phaseWaking && (!l.undone || l.back != nil) {
 			free -= len(l.plan.Lane.Products)
 		}
 	}

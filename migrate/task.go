@@ -21,6 +21,7 @@ const (
 	TaskLook                         // read both instances: EntryLook, the last one with End
 	TaskVerify                       // ask the verifiers once: EntryVerdicts, the last one with End
 	TaskLookBack                     // read both instances on the way back: EntryReturned, the last one with End
+	TaskSweep                        // read what the source holds after the last stage: EntryAppeared, the last one with End
 	TaskHome                         // compare the returned families' topology: EntryHome
 )
 
@@ -38,7 +39,7 @@ type Task struct {
 	Call       topology.Call
 	CallNumber int
 	// Devices are those that the task is about, in plan order, for TaskConsole with devices, TaskBefore, TaskLook,
-	// TaskLookBack, TaskVerify and TaskHome.
+	// TaskLookBack, TaskVerify, TaskHome and TaskSweep.
 	Devices []TaskDevice
 	list    func() []TaskDevice // makes Devices, once somebody wants the task; nil if they are made
 	Console ConsoleKind
