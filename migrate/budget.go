@@ -35,7 +35,16 @@ func (d *device) awayIn(s DeviceState) bool {
 // enterWave begins the current wave, or what is left of it.
 func (l *lane) enterWave(at time.Time) {
 	l.enter(phaseWave, at)
+	l.evicted = false
 	l.reserve()
+}
+
+// admit takes the lane's part of the budget again, if others were given it.
+func (l *lane) admit() {
+	if l.evicted {
+		l.evicted = false
+		l.reserve()
+	}
 }
 
 // reserve finds out what the current wave takes of the offline budget: what is offline already, and what is still to be moved.
@@ -46,7 +55,8 @@ func (l *lane) reserve() {
 	l.base, l.need = l.offline, 0
 	lo, hi := l.waveRange()
 	for i := lo; i < hi; i++ {
-		if d := &l.dev[i]; d.state == DevicePlanned && !d.asleep {
+		d := &l.dev[i]
+		if again := d.state == DeviceIntended && !d.away; !d.asleep && (again || d.state == DevicePlanned) {
 			l.need++
 		}
 	}
@@ -72,15 +82,19 @@ func (l *lane) wants() int {
 
 // takes is what the lane uses of the budget.
 func (l *lane) takes() int {
-	if l.phase == phaseMoving || l.phase == phaseArriving {
+	if (l.phase == phaseMoving || l.phase == phaseArriving) && !l.evicted {
 		return max(l.offline, l.base+l.need)
 	}
 	return l.offline
 }
 
+// knocks reports whether the lane needs room before it goes on: for its next wave, or for what is left of one if others were
+// given its room.
+func (l *lane) knocks() bool { return l.phase == phaseWave || l.evicted && l.phase == phaseMoving }
+
 // queues reports whether the lane's next wave may start as soon as it fits.
 func (l *lane) queues() bool {
-	return l.phase == phaseWave && l.halt == "" && !l.paused && l.stopping == "" && l.back == nil
+	return l.knocks() && l.halt == "" && !l.paused && l.stopping == "" && l.back == nil
 }
 
 // room is what the offline budget has for one lane.
@@ -117,7 +131,7 @@ func (s *State) roomFor(i int, started func(int) bool) room {
 // before reports whether lane j has waited for longer than lane i: it comes first, or it might never fit.
 func (s *State) before(j, i int) bool {
 	a, b := s.lanes[j].since, s.lanes[i].since
-	return s.lanes[i].phase == phaseWave && (a.Before(b) || a.Equal(b) && j < i)
+	return s.lanes[i].knocks() && (a.Before(b) || a.Equal(b) && j < i)
 }
 
 // decideRoom lets the wave wait until it fits into the budget; nil if it does. When only a person can make room, the lane halts.
@@ -138,7 +152,7 @@ func (l *lane) crowded(r room) string {
 }
 
 // crowdedOut reports whether the lane has halted for the offline budget.
-func (l *lane) crowdedOut() bool { return l.halt == HaltLimit && l.phase == phaseWave && !l.over() }
+func (l *lane) crowdedOut() bool { return l.halt == HaltLimit && l.knocks() && !l.over() }
 
 // acceptOffline lets devices not count any more that stood in the way of a lane which a person resumes: failed ones of all lanes, and all
 // of lanes that have stopped.
@@ -153,6 +167,7 @@ func (s *State) acceptOffline(resumed *lane) {
 		}
 		if all {
 			l.base, l.need = 0, 0
+			l.evicted = l.phase == phaseMoving || l.phase == phaseArriving
 		}
 	}
 }
@@ -186,4 +201,16 @@ func (s *State) heedResume(d Decision) {
 			s.acceptOffline(l)
 		}
 	}
+}
+
+// decideReturnOfRoom lets a lane whose room was given to others wait for it before it goes on with its wave; nil if it need not.
+func (l *lane) decideReturnOfRoom(now time.Time, adm admission) *answer {
+	if !l.evicted || !l.asked.IsZero() || !l.closed() {
+		return nil
+	}
+	deadline := l.since.Add(l.deadlines.Console)
+	if !now.Before(deadline) {
+		return &answer{entries: []Entry{l.halted(HaltDeadline, l.crowded(adm.room))}}
+	}
+	return l.decideRoom(adm.room, deadline)
 }

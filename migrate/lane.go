@@ -81,6 +81,7 @@ type lane struct {
 	back     *wayBack
 
 	base, need    int         // of the offline budget: what was offline when the wave started, and what the wave takes
+	evicted       bool        // a person gave its part to others while it had halted in a wave
 	offline       int         // devices that count as offline...
 	offlineFailed int         // ...and those of them that failed
 	joined        int         // sub-devices that have joined since the plan

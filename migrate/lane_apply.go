@@ -156,9 +156,13 @@ func (l *lane) applyAsked(e Entry) {
 	}
 	l.lastCall = e.At
 	l.noteMove(e.At)
+	l.admit()
 	n := l.newCall(e.At)
 	lo, hi := l.waveRange()
 	for i := lo; i < hi; i++ {
+		if d := &l.dev[i]; d.state == DeviceIntended && !d.away {
+			l.set(i, DeviceIntended) // it counts as offline again
+		}
 		if l.dev[i].state == DevicePlanned { // one that was asked for before may have moved since then
 			l.dev[i].call = n
 			l.set(i, DeviceIntended)

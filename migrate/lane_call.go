@@ -14,6 +14,7 @@ func (l *lane) applyIntent(e Entry) error {
 	}
 	n := l.newCall(e.At)
 	l.noteMove(e.At)
+	l.admit()
 	l.inFlight = true
 	l.lastCall = e.At
 	l.calls++

@@ -169,6 +169,9 @@ func (l *lane) decideWave(now time.Time, adm admission) answer {
 }
 
 func (l *lane) decideMoving(now time.Time, adm admission) answer {
+	if wait := l.decideReturnOfRoom(now, adm); wait != nil {
+		return *wait
+	}
 	if l.byConsole() {
 		return l.decideConsoleMove(now)
 	}

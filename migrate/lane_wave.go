@@ -164,6 +164,9 @@ func (l *lane) settle(at time.Time) {
 	if l.stopping != HaltCall && l.has(lo, hi, func(s DeviceState) bool { return s == DevicePlanned }) {
 		l.queueCalls(lo, hi)
 		l.enter(phaseMoving, at)
+		if l.evicted {
+			l.reserve()
+		}
 		return
 	}
 	if l.has(lo, hi, DeviceState.unresolved) {

@@ -28,6 +28,7 @@ type drift struct {
 	waited  bool // a lane, for room in the budget
 	crowded bool // a lane halted for it
 	woken   int
+	awake   bool // no device is asleep
 }
 
 func newDrift() drift {
@@ -128,7 +129,7 @@ func (w *world) lookBefore(t migrate.Task, e migrate.Entry) {
 		case none:
 			e.Gone = append(e.Gone, id)
 		}
-		if w.at[id] == source && w.chance(5) {
+		if w.at[id] == source && !w.awake && w.chance(5) {
 			e.Asleep = append(e.Asleep, id)
 			w.asleep[id] = true
 		}
@@ -238,7 +239,7 @@ func (w *world) budget() {
 		w.t.Fatalf("%d devices are offline, %d may be: %+v", len(w.cut), limit, r)
 	}
 	if r.Offline < len(w.cut) {
-		w.t.Fatalf("%d devices are offline, the report says %d", len(w.cut), r.Offline)
+		w.t.Fatalf("%d devices are offline, the report says %d: %v", len(w.cut), r.Offline, w.cut)
 	}
 }
 
@@ -352,7 +353,8 @@ func (w *world) addLimits(p *migrate.Plan) {
 		}
 	}
 	if w.rng.IntN(2) == 0 {
-		p.Limits.MaxOffline = largest + w.rng.IntN(largest)
+		p.Limits.MaxOffline = largest + w.rng.IntN(3)
+		w.awake = w.rng.IntN(2) == 0
 	}
 	if w.rng.IntN(2) == 0 {
 		p.Deadlines.Reverse = time.Duration(1+w.rng.IntN(12*24)) * time.Hour

@@ -59,7 +59,7 @@ func newWorld(t *testing.T, seed uint64) *world {
 
 func (w *world) makePlan() *migrate.Plan {
 	p := &migrate.Plan{
-		Limits:    migrate.Limits{MaxFailedDevices: w.rng.IntN(4), MaxFailedShare: 1, MaxTasks: 1 + w.rng.IntN(5)},
+		Limits:    migrate.Limits{MaxFailedDevices: w.rng.IntN(4), MaxFailedShare: 1, MaxTasks: 1 + w.rng.IntN(9)},
 		Deadlines: migrate.Deadlines{Visible: 5 * time.Second, Arrive: time.Minute, Verify: 2 * time.Minute, Console: time.Hour, Gate: time.Hour, Return: time.Hour},
 	}
 	for n := range 1 + w.rng.IntN(3) {
