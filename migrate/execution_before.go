@@ -114,19 +114,24 @@ func (b *beforeLook) gateways() []TaskDevice {
 	return out
 }
 
-// readChildren reads what sub-devices the families' gateways have at the source, several gateways at once. It leaves gateways out
-// that are not there.
+// readChildren reads what sub-devices the families' gateways have where they are, several gateways at once: somebody may have moved a
+// gateway with sub-devices that the plan does not know.
 func (b *beforeLook) readChildren(ctx context.Context, families []TaskDevice) ([][]iot.DeviceID, error) {
 	out := make([][]iot.DeviceID, len(families))
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(surveyReaders)
 	for i, d := range families {
 		gateway := b.task.Family(d).Gateway
-		if !b.seen[gateway].atSource {
+		at := b.r.config.Platform.Source.View
+		switch s := b.seen[gateway]; {
+		case s.atSource:
+		case s.atTarget:
+			at = b.r.config.Platform.Target.View
+		default:
 			continue
 		}
 		group.Go(func() error {
-			for id, err := range b.r.config.Platform.Source.Children(ctx, gateway) {
+			for id, err := range at.Children(ctx, gateway) {
 				if err != nil {
 					return fmt.Errorf("read sub-devices of gateway %s: %w", gateway, err)
 				}
@@ -138,7 +143,7 @@ func (b *beforeLook) readChildren(ctx context.Context, families []TaskDevice) ([
 	return out, group.Wait()
 }
 
-// compare compares a family with what its gateway has at the source, and returns the sub-devices that are new.
+// compare compares a family with what its gateway has, and returns the sub-devices that are new.
 func (b *beforeLook) compare(ctx context.Context, d TaskDevice, children []iot.DeviceID) (fresh []TaskDevice, err error) {
 	family := b.task.Family(d)
 	has := make(map[iot.DeviceID]bool, len(children))

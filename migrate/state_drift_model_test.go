@@ -76,6 +76,9 @@ func (w *world) drifts() {
 			w.gateway[id] = other
 		}
 	case 3:
+		if slices.ContainsFunc(w.childrenOf(head), func(c iot.DeviceID) bool { return c.ProductKey == "a1Foreign00" }) {
+			return // the plan cannot know that it went along
+		}
 		for _, m := range append(w.childrenOf(head), head) {
 			if w.at[m] == source {
 				w.at[m] = target
@@ -101,10 +104,12 @@ func (w *world) appear(n int, gateway iot.DeviceID) {
 }
 
 // childrenOf returns the sub-devices that a gateway has at the source, in order.
-func (w *world) childrenOf(gateway iot.DeviceID) []iot.DeviceID {
+func (w *world) childrenOf(gateway iot.DeviceID) []iot.DeviceID { return w.childrenAt(source, gateway) }
+
+func (w *world) childrenAt(instance string, gateway iot.DeviceID) []iot.DeviceID {
 	var out []iot.DeviceID
 	for id, g := range w.gateway {
-		if g == gateway && w.at[id] == source {
+		if g == gateway && w.at[id] == instance && instance != none {
 			out = append(out, id)
 		}
 	}
@@ -154,10 +159,7 @@ func (w *world) lookBefore(t migrate.Task, e migrate.Entry) {
 				e.Drifted = append(e.Drifted, migrate.Failure{Device: id})
 			}
 		}
-		if w.at[head] != source {
-			continue
-		}
-		for _, id := range w.childrenOf(head) {
+		for _, id := range w.childrenAt(w.at[head], head) {
 			switch _, ours := w.fresh[id]; {
 			case slices.Contains(family.Devices, id):
 			case ours, w.planned[id] != iot.DeviceID{}:
