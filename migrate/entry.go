@@ -102,6 +102,7 @@ type Header struct {
 	Account  string           `json:"account"`
 	Source   iot.InstanceInfo `json:"source"`
 	Target   iot.InstanceInfo `json:"target"`
+	Follows  string           `json:"follows,omitempty"` // hash of the plan that the plan follows, which has a journal of its own
 }
 
 // A Failure is a device that failed, or is not proven yet, and why.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"github.com/iotferry/iotferry/iot"
-	"github.com/iotferry/iotferry/topology"
 )
 
 // entryChunk bounds how many devices one entry of a look or a round names, so that lines stay readable and
@@ -175,47 +174,4 @@ func (x execution) readResults(e *Entry, results []iot.MoveResult) {
 			}})
 		}
 	}
-}
-
-// home compares the topology of the families that were returned with the plan.
-func (x execution) home(ctx context.Context) {
-	e := x.here(EntryHome)
-	e.Wave = 0
-	last := -1
-	for _, d := range x.task.Devices {
-		if d.Family == last {
-			continue
-		}
-		last = d.Family
-		if err := familyIsHome(ctx, x.r.config.Platform.Source.View, x.task.Family(d)); err != nil {
-			e.Error = err.Error()
-			break
-		}
-	}
-	x.emit(e)
-}
-
-func familyIsHome(ctx context.Context, source iot.View, family topology.Family) error {
-	if family.Gateway.IsZero() {
-		return nil
-	}
-	want := make(map[iot.DeviceID]bool, family.Len())
-	for _, id := range family.Devices[:family.Len()-1] {
-		want[id] = true
-	}
-	for id, err := range source.Children(ctx, family.Gateway) {
-		if err != nil {
-			return fmt.Errorf("topology of gateway %s: %w", family.Gateway, err)
-		}
-		if !want[id] {
-			return fmt.Errorf("topology of gateway %s: it has sub-device %s, which was not in the plan", family.Gateway, id)
-		}
-		delete(want, id)
-	}
-	for _, id := range family.Devices {
-		if want[id] {
-			return fmt.Errorf("topology of gateway %s: sub-device %s is missing", family.Gateway, id)
-		}
-	}
-	return nil
 }

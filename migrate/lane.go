@@ -62,8 +62,7 @@ type lane struct {
 	errored    string       // what kept the last round or look from being made
 	progress   bool         // the round under way has decided something
 	roundError string       // what kept a verifier from looking in the round under way
-	seen       DeviceSet    // on both instances or on none, by the look under way
-	astray     DeviceSet    // the same, by the last complete look
+	strayed    strayed      // by the looks of this phase
 	looks      [2]time.Time // when the last two complete looks of this phase ended, the older first
 	undecided  int          // devices without a final verdict when the last round ended
 	firstRound time.Time    // when the first round of this phase ended
@@ -229,19 +228,20 @@ func (l *lane) enter(p phase, at time.Time) {
 	l.tries, l.tryAt, l.errored = 0, time.Time{}, ""
 	clear(l.missing)
 	l.looks, l.firstRound = [2]time.Time{}, time.Time{}
-	l.astray = nil
+	l.strayed.astray, l.strayed.lost = nil, nil
 	l.forgetRound()
 	l.asked = time.Time{}
 }
 
 // forgetRound drops what a look or a round has told that did not come to its end.
 func (l *lane) forgetRound() {
-	l.seen, l.roundError, l.progress = nil, "", false
+	l.strayed.forget()
+	l.roundError, l.progress = "", false
 	if !l.swept {
 		l.appeared = nil
 	}
 	if l.back != nil {
-		l.back.seen = nil
+		l.back.strayed.forget()
 	}
 }
 

@@ -38,6 +38,11 @@ func (l *lane) apply(e Entry) error {
 		l.applyHalt(e)
 	case EntryAlarm:
 		l.halt, l.haltNote = HaltAlarm, e.Note
+		if l.back != nil {
+			l.back.strayed.alarmed = setOf(e.Names)
+		} else {
+			l.strayed.alarmed = setOf(e.Names)
+		}
 	case EntryWave:
 		return l.applyWave(e)
 	case EntryIntent:
@@ -67,6 +72,10 @@ func (l *lane) checkPlace(e Entry) error {
 		return nil
 	case EntryAsked, EntryPerformed:
 		if e.Console == ConsoleRollback {
+			return nil
+		}
+	case EntryExpired:
+		if l.back != nil {
 			return nil
 		}
 	}

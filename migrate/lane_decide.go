@@ -3,8 +3,6 @@ package migrate
 import (
 	"fmt"
 	"time"
-
-	"github.com/iotferry/iotferry/iot"
 )
 
 // admission is what the other lanes leave to a lane.
@@ -228,6 +226,9 @@ func (l *lane) decideArriving(now time.Time) answer {
 	deadline := later(l.lastCall, l.since).Add(l.deadlines.Arrive)
 	if l.byConsole() {
 		if a := l.untilConsole(now); a.entries != nil {
+			if stray := l.strayed.expireAstray(l.here(EntryAlarm), l.here(EntryExpired), now, l.isIn(DeviceState.unresolved)); stray != nil {
+				return *stray
+			}
 			return a
 		}
 		deadline = l.since.Add(l.deadlines.Console)
@@ -245,31 +246,26 @@ func (l *lane) decideArriving(now time.Time) answer {
 }
 
 // expireArrival gives up on devices that did not arrive. What the last look showed on both instances or on
-// none is no failure but an alarm.
+// none is no failure but an alarm, until a person has been asked about it.
 func (l *lane) expireArrival(now time.Time) answer {
 	if l.errored != "" {
 		return answer{entries: []Entry{l.halted(HaltDeadline, "the instances could not be read: "+l.errored)}}
 	}
-	astray := make(map[iot.DeviceID]bool, len(l.astray))
-	for _, id := range l.astray {
-		astray[id] = true
-	}
-	alarm, expired := l.here(EntryAlarm), l.here(EntryExpired)
+	expired := l.here(EntryExpired)
+	astray := setOf(l.strayed.astray)
 	lo, hi := l.waveRange()
 	for i := lo; i < hi && len(expired.Failed) < entryChunk; i++ {
-		switch id := l.deviceID(i); {
-		case !l.dev[i].state.unresolved():
-		case astray[id]:
-			alarm.Names = append(alarm.Names, id)
-		default:
+		if id := l.deviceID(i); l.dev[i].state.unresolved() && !astray[id] {
 			expired.Failed = append(expired.Failed, Failure{Device: id, Evidence: l.notArrived(i, now)})
 		}
 	}
 	if len(expired.Failed) > 0 {
 		return answer{entries: []Entry{expired}}
 	}
-	alarm.Note = fmt.Sprintf("%d devices are on both instances or on none", len(alarm.Names))
-	return answer{entries: []Entry{alarm}}
+	if a := l.strayed.expireAstray(l.here(EntryAlarm), l.here(EntryExpired), now, l.isIn(DeviceState.unresolved)); a != nil {
+		return *a
+	}
+	return answer{entries: []Entry{l.halted(HaltDeadline, "the look after the wave did not come to its end")}}
 }
 
 func (l *lane) notArrived(i int32, now time.Time) Evidence {

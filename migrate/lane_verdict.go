@@ -136,7 +136,11 @@ func (l *lane) reportOf(verifier string) int {
 }
 
 func (l *lane) applyExpired(e Entry) error {
+	if l.back != nil {
+		return l.expiredBack(e)
+	}
 	for _, f := range e.Failed {
+		l.strayed.drop(f.Device)
 		if err := l.each(DeviceSet{f.Device}, func(i int32) { l.fail(i, f.Evidence) }); err != nil {
 			return err
 		}

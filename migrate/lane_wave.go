@@ -17,6 +17,7 @@ func (l *lane) nextWave(at time.Time) {
 
 func (l *lane) endWave(at time.Time) {
 	l.index, l.whole = nil, false
+	l.strayed.alarmed = nil
 	l.queue, l.open, l.next = nil, nil, 0
 	if l.leftBehind() {
 		l.enterWave(at)
@@ -53,7 +54,9 @@ func (l *lane) applySeen(e Entry) error {
 	}
 	if err := l.each(e.Arrived, func(i int32) {
 		l.set(i, DeviceArrived) // moved by somebody else, at a time nobody told us
-		l.byOthers++
+		if l.dev[i].call == 0 {
+			l.byOthers++
+		}
 	}); err != nil {
 		return err
 	}
@@ -89,9 +92,8 @@ func (l *lane) applyLook(e Entry) error {
 	if err := l.each(e.Unmoved, func(i int32) { l.unmoved(i, e.At) }); err != nil {
 		return err
 	}
-	l.seen = append(append(l.seen, e.Gone...), e.Both...)
+	l.strayed.look(e)
 	if e.End {
-		l.astray, l.seen = l.seen, nil
 		if e.Error == "" {
 			l.looks = [2]time.Time{l.looks[1], e.At}
 		}

@@ -25,18 +25,18 @@ type Planner struct {
 // if the survey cannot be read as one fleet, if no strategy fits a lane, or if the stages of one do not
 // keep the rules of [CheckStages] or leave devices behind. Errors about lanes are joined, so that all are seen at once.
 func (p Planner) Plan(s *Survey) (*Plan, error) {
-	plan, err := p.plan(s)
+	plan, err := p.plan(s, nil)
 	if err != nil {
 		return nil, fmt.Errorf("plan: %w", err)
 	}
 	return plan, nil
 }
 
-func (p Planner) plan(s *Survey) (*Plan, error) {
+func (p Planner) plan(s *Survey, leave func(topology.Family) bool) (*Plan, error) {
 	if err := p.check(); err != nil {
 		return nil, err
 	}
-	in, err := inspect(s, p.Limits.MaxOffline)
+	in, err := inspect(s, p.Limits.MaxOffline, leave)
 	if err != nil {
 		return nil, err
 	}
@@ -98,7 +98,7 @@ func (p Planner) planLane(d draft, devices map[string]int) (LanePlan, error) {
 			reasons = append(reasons, fmt.Sprintf("%s: %s", s.Name(), m.Why))
 			continue
 		}
-		plan := LanePlan{Lane: d.lane, Strategy: s.Name(), Why: m.Why}
+		plan := LanePlan{Lane: d.lane, Strategy: s.Name(), Why: m.Why, Followers: d.followers}
 		stages, err := s.Stages(d.lane)
 		if err == nil {
 			err = CheckStages(stages)

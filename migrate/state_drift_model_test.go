@@ -3,6 +3,7 @@ package migrate_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/iotferry/iotferry/iot"
@@ -51,21 +52,17 @@ func (w *world) drifts() {
 		w.appear(n, head)
 		return
 	}
+	id := f.Devices[w.rng.IntN(f.Len())]
+	if w.looked[head] && w.at[id] == source && w.rng.IntN(2) == 0 {
+		w.remove(id)
+		return
+	}
 	if w.looked[head] || w.at[head] != source {
 		return
 	}
-	id := f.Devices[w.rng.IntN(f.Len())]
 	switch sub := id != head; w.rng.IntN(4) {
 	case 0:
-		w.at[id] = none
-		if !sub { // its sub-devices have no gateway any more
-			for s, g := range w.gateway {
-				if g == head {
-					w.gateway[s] = iot.DeviceID{}
-				}
-			}
-		}
-		delete(w.gateway, id)
+		w.remove(id)
 	case 1:
 		if sub && w.at[id] == source {
 			w.gateway[id] = iot.DeviceID{}
@@ -86,6 +83,18 @@ func (w *world) drifts() {
 			}
 		}
 	}
+}
+
+// remove deletes a device; the sub-devices of a gateway have none any more.
+func (w *world) remove(id iot.DeviceID) {
+	w.at[id] = none
+	for s, g := range w.gateway {
+		if g == id {
+			w.gateway[s] = iot.DeviceID{}
+		}
+	}
+	delete(w.gateway, id)
+	delete(w.cut, id)
 }
 
 // appear adds a sub-device to a gateway at the source: of a product of its lane, or of another one.
@@ -181,7 +190,7 @@ func (w *world) lookBefore(t migrate.Task, e migrate.Entry) {
 
 // sent checks a device that is about to move: its family is as it was looked at.
 func (w *world) sent(id iot.DeviceID) {
-	if g, sub := w.planned[id]; sub && w.gateway[id] != g && !(w.gateway[id].IsZero() && w.at[g] == target) { // a platform need not show more
+	if g, sub := w.planned[id]; sub && w.at[g] != none && w.gateway[id] != g && !(w.gateway[id].IsZero() && w.at[g] == target) { // a platform need not show more
 		w.t.Fatalf("sub-device %s of gateway %s moves with the family of %s", id, w.gateway[id], g)
 	}
 	head := id
@@ -374,6 +383,11 @@ func (w *world) reaches(reached map[string]int) {
 		reached["moved by others"] += l.ByOthers
 		reached["appeared"] += len(l.Appeared)
 		reached["still asleep"] += l.Asleep
+		for _, f := range l.Failures {
+			if strings.Contains(f.Evidence.Seen, "it was deleted") {
+				reached["lost on the way"]++
+			}
+		}
 	}
 	reached["warned"] += len(w.warned)
 	reached["woken"] += w.woken

@@ -311,6 +311,8 @@ func (w *world) look(t migrate.Task, e migrate.Entry) {
 	home := t.Kind == migrate.TaskLookBack
 	for _, d := range t.Devices {
 		switch here := w.at[d.ID]; {
+		case here == none:
+			e.Gone = append(e.Gone, d.ID)
 		case w.chance(60):
 			e.Both = append(e.Both, d.ID)
 		case here == target && !home, here == source && home:
@@ -331,6 +333,10 @@ func (w *world) call(t migrate.Task, e migrate.Entry) {
 	}
 	for _, name := range t.Call.Names {
 		id := iot.DeviceID{ProductKey: t.Call.ProductKey, DeviceName: name}
+		if w.at[id] == none {
+			e.Refused = append(e.Refused, migrate.Failure{Device: id})
+			continue
+		}
 		if w.at[id] != source {
 			w.t.Fatalf("device %s is at %s and was sent again", id, w.at[id])
 		}
@@ -477,7 +483,7 @@ func TestStateModel(t *testing.T) {
 			t.Errorf("no campaign ever stopped with %q: the model does not reach it", reason)
 		}
 	}
-	for _, what := range []string{"joined", "left out", "moved by others", "appeared", "crowded out", "waited", "warned", "woken", "still asleep"} {
+	for _, what := range []string{"joined", "left out", "moved by others", "appeared", "crowded out", "waited", "warned", "woken", "still asleep", "lost on the way"} {
 		if reached[what] == 0 {
 			t.Errorf("no campaign had a device or lane %s: the model does not reach it", what)
 		}

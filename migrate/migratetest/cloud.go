@@ -24,6 +24,9 @@ type Options struct {
 	// TicketGranted lets the platform route Pub and InvokeThingService without an instance ID to the instance
 	// that has the device.
 	TicketGranted bool
+	// SplitTopology lets each instance show a relation between a gateway and a sub-device as long as it has the device that is asked about,
+	// also if the other one lives elsewhere. Otherwise it is shown where both are. The platform does not say which.
+	SplitTopology bool
 }
 
 // A Cloud is the platform in memory: one account with its public and its Enterprise instance, its console,
@@ -69,7 +72,7 @@ func Open(file io.Reader, o Options) (*Cloud, error) {
 // fake returns the options of the platform below.
 func (o Options) fake(s *server) fake.Options {
 	quirks := fake.DefaultQuirks()
-	quirks.TicketGranted = o.TicketGranted
+	quirks.TicketGranted, quirks.SplitTopology = o.TicketGranted, o.SplitTopology
 	options := fake.Options{Clock: o.Clock, Quirks: quirks, Hook: func(op fake.Op) fake.Fault {
 		if op.Name == "QueryConsumerGroupStatus" {
 			s.read() // as a real server would have done before
