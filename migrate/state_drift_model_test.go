@@ -19,7 +19,8 @@ type drift struct {
 	others  map[iot.DeviceID]bool         // moved by somebody else
 	fresh   map[iot.DeviceID]int          // lane of a device that appeared
 	joined  map[iot.DeviceID]bool
-	late    map[iot.DeviceID]bool // added to a gateway whose wave had been looked at
+	told map[iot.DeviceID]bool // seen at the target before its wave
+	late map[iot.DeviceID]bool // added to a gateway whose wave had been looked at
 	cut     map[iot.DeviceID]bool // taken away by us, awake, and not seen online since
 	asleep  map[iot.DeviceID]bool
 	after   map[iot.DeviceID]bool // appeared when its lane had looked for such
@@ -36,7 +37,7 @@ func newDrift() drift {
 	ids := func() map[iot.DeviceID]bool { return map[iot.DeviceID]bool{} }
 	return drift{
 		gateway: map[iot.DeviceID]iot.DeviceID{}, planned: map[iot.DeviceID]iot.DeviceID{}, fresh: map[iot.DeviceID]int{},
-		looked: ids(), others: ids(), joined: ids(), late: ids(), cut: ids(), asleep: ids(), after: ids(),
+		looked: ids(), others: ids(), joined: ids(), late: ids(), cut: ids(), asleep: ids(), after: ids(), told: ids(),
 		warned: map[string]int{}, swept: map[int]bool{},
 	}
 }
@@ -140,6 +141,7 @@ func (w *world) lookBefore(t migrate.Task, e migrate.Entry) {
 		switch w.at[id] {
 		case target:
 			e.Arrived = append(e.Arrived, id)
+			w.told[id] = true
 		case none:
 			e.Gone = append(e.Gone, id)
 		}
@@ -304,7 +306,7 @@ func (w *world) accounted() {
 		}
 		others := 0
 		for _, id := range w.devicesOf(n) {
-			if w.others[id] && w.looked[w.headOf(id)] {
+			if w.others[id] && w.told[id] {
 				others++
 			}
 		}
@@ -312,13 +314,6 @@ func (w *world) accounted() {
 			w.t.Fatalf("lane %s: somebody else moved %d devices before their wave, the report says %d", l.Lane, others, l.ByOthers)
 		}
 	}
-}
-
-func (w *world) headOf(id iot.DeviceID) iot.DeviceID {
-	if g, sub := w.planned[id]; sub {
-		return g
-	}
-	return id
 }
 
 // devicesOf returns the devices of a lane: the planned ones and those that have joined.

@@ -534,7 +534,7 @@ func (w *world) proven() {
 	for n, l := range w.state.Report("c").Lanes {
 		there := 0
 		for _, id := range w.devicesOf(n) {
-			if w.at[id] == target && (!w.others[id] || w.looked[w.headOf(id)]) {
+			if w.at[id] == target && (!w.others[id] || w.told[id]) {
 				there++
 			}
 		}
