@@ -53,6 +53,9 @@ func (l *lane) applySeen(e Entry) error {
 		return err
 	}
 	if err := l.each(e.Arrived, func(i int32) {
+		if l.dev[i].state != DevicePlanned {
+			return // told before: it has changed its gateway
+		}
 		l.set(i, DeviceArrived) // moved by somebody else, at a time nobody told us
 		if l.dev[i].call == 0 {
 			l.byOthers++

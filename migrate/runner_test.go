@@ -48,6 +48,7 @@ type setup struct {
 	watch     func(migrate.Entry, *migrate.State)
 	journal   migrate.Journal
 	cloud     migratetest.Options // Clock and Fault are set
+	file      func([]byte) []byte // changes the fleet file; may be nil
 	deadlines migrate.Deadlines
 }
 
@@ -89,7 +90,11 @@ func start(t *testing.T, s setup) *campaign {
 		s.journal = journal.NewMemory()
 	}
 	s.cloud.Clock, s.cloud.Fault = s.clock, s.fault
-	cloud, err := migratetest.Open(bytes.NewReader(migratetest.Generate(s.fleet)), s.cloud)
+	file := migratetest.Generate(s.fleet)
+	if s.file != nil {
+		file = s.file(file)
+	}
+	cloud, err := migratetest.Open(bytes.NewReader(file), s.cloud)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,8 +19,8 @@ type drift struct {
 	others  map[iot.DeviceID]bool         // moved by somebody else
 	fresh   map[iot.DeviceID]int          // lane of a device that appeared
 	joined  map[iot.DeviceID]bool
-	told map[iot.DeviceID]bool // seen at the target before its wave
-	late map[iot.DeviceID]bool // added to a gateway whose wave had been looked at
+	told    map[iot.DeviceID]bool // seen at the target before its wave
+	late    map[iot.DeviceID]bool // added to a gateway whose wave had been looked at
 	cut     map[iot.DeviceID]bool // taken away by us, awake, and not seen online since
 	asleep  map[iot.DeviceID]bool
 	after   map[iot.DeviceID]bool // appeared when its lane had looked for such
