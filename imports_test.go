@@ -22,7 +22,7 @@ var rooms = map[string][]string{
 	"migrate":                  {"iot", "topology", "golang.org/x/sync"},
 	"migrate/journal":          {"iot", "migrate", "github.com/gofrs/flock"},
 	"verify":                   {"iot", "topology", "migrate", "tslsync", "golang.org/x/sync"},
-	"scenario":                 {"iot", "topology", "migrate", "verify"},
+	"scenario":                 {"iot", "topology", "migrate", "verify", "configdiff", "carry"},
 	"internal/fake":            {"iot", "internal/fake/fleet"},
 	"internal/fake/fleet":      {"iot"},
 	"internal/fake/openapi":    {"iot", "internal/fake"},
@@ -37,7 +37,11 @@ var rooms = map[string][]string{
 	"aliyun/internal/words":     {},
 	"aliyun/internal/rpc":       {"iot", "aliyun/internal/words", "github.com/aliyun/alibaba-cloud-sdk-go", "golang.org/x/sync"},
 	"tslsync":                   {"iot", "migrate", "golang.org/x/sync"},
+	"configdiff":                {"iot", "tslsync"},
+	"carry":                     {"iot", "configdiff"},
 	"aliyun/internal/subscribe": {"iot", "aliyun/internal/words", "github.com/Azure/go-amqp"},
+	"internal/soak":             {},
+	"route":                     {"iot", "migrate", "golang.org/x/sync"},
 	"migrate/migratetest": {
 		"iot", "quota", "topology", "migrate", "migrate/journal", "verify", "internal/fake", "internal/fake/fleet",
 		"internal/fake/sim", "github.com/google/go-cmp",
@@ -58,6 +62,7 @@ var testRooms = map[string][]string{
 	"internal/fake/openapi": {"github.com/aliyun/alibaba-cloud-sdk-go"},
 	"internal/fake/mqtt":    {"github.com/eclipse/paho.mqtt.golang"},
 	"aliyun":                {"github.com/Azure/go-amqp"},
+	"route":                 {"github.com/aliyun/alibaba-cloud-sdk-go"},
 }
 
 // testingRoom is the only package whose code imports package testing.
@@ -155,6 +160,9 @@ func TestImportRulesBite(t *testing.T) {
 		{"the vendor's SDK", from("migrate/x.go", "github.com/aliyun/alibaba-cloud-sdk-go/services/iot"), "not on the list"},
 		{"the vendor's SDK in a test", from("migrate/x_test.go", "github.com/aliyun/alibaba-cloud-sdk-go/services/iot"), "not on the list"},
 		{"the vendor's SDK against the fake", from("internal/fake/openapi/x_test.go", "github.com/aliyun/alibaba-cloud-sdk-go/services/iot"), ""},
+		{"the vendor's SDK behind the router", from("route/x_test.go", "github.com/aliyun/alibaba-cloud-sdk-go/services/iot"), ""},
+		{"the vendor's SDK in the router", from("route/x.go", "github.com/aliyun/alibaba-cloud-sdk-go/services/iot"), "not on the list"},
+		{"the router imports the adapter", own("route/x.go", "aliyun"), forbidden},
 		{"the vendor's SDK in the fake", from("internal/fake/openapi/x.go", "github.com/aliyun/alibaba-cloud-sdk-go/services/iot"), "not on the list"},
 		{"iot imports a dependency", from("iot/x.go", "golang.org/x/sync/errgroup"), "not on the list"},
 		{"a dependency that is allowed", from("migrate/x.go", "golang.org/x/sync/errgroup"), ""},

@@ -48,6 +48,9 @@ func walkTree(tree fs.FS, visit func(name string) error) error {
 		if err != nil {
 			return err
 		}
+		if name == ".git" && !entry.IsDir() {
+			return nil // a linked worktree has a file there, with a path of its machine
+		}
 		if !entry.IsDir() {
 			return visit(name)
 		}

@@ -15,7 +15,7 @@ const (
 )
 
 // A rule is a row of ListRule.
-type rule struct{ Id, Name, ProductKey, ShortTopic, Status string }
+type rule struct{ Id, Name, ProductKey, ShortTopic, Status, DataType, Select, Where string }
 
 // Rules reads the actions of each rule by a call of their own.
 func (in *instance) Rules(ctx context.Context) iter.Seq2[iot.Rule, error] {
@@ -30,11 +30,11 @@ func (in *instance) Rules(ctx context.Context) iter.Seq2[iot.Rule, error] {
 	})
 	return func(yield func(iot.Rule, error) bool) {
 		for row, err := range rows {
-			r := iot.Rule{
-				ID: row.Id, Name: row.Name, ProductKey: row.ProductKey, Topic: row.ShortTopic, Running: row.Status == "RUNNING",
-			}
+			r := row.rule()
 			if err == nil {
-				r.Actions, err = in.actions(ctx, row.Id)
+				var outputs []output
+				outputs, err = in.outputs(ctx, row.Id)
+				r.Actions = kindsOf(outputs)
 			}
 			if err != nil {
 				r = iot.Rule{}
@@ -44,23 +44,6 @@ func (in *instance) Rules(ctx context.Context) iter.Seq2[iot.Rule, error] {
 			}
 		}
 	}
-}
-
-// actions returns the kinds of a rule's actions.
-func (in *instance) actions(ctx context.Context, ruleID string) ([]string, error) {
-	var out struct {
-		RuleActionList struct {
-			RuleActionInfo []struct{ Type string }
-		}
-	}
-	if err := in.read(ctx, "ListRuleActions", rpc.Params{"RuleId": ruleID}, &out); err != nil {
-		return nil, err
-	}
-	var kinds []string
-	for _, action := range out.RuleActionList.RuleActionInfo {
-		kinds = append(kinds, action.Type)
-	}
-	return kinds, nil
 }
 
 func (in *instance) Groups(ctx context.Context) iter.Seq2[iot.ConsumerGroup, error] {

@@ -26,8 +26,10 @@ func (in *instance) whole(info iot.InstanceInfo) iot.Instance {
 		View: iot.View{
 			Info: info, Registry: in, StateReader: in, TopologyReader: in, ForwardingReader: in, ModelReader: in,
 			ModelVersionReader: in, HistoryReader: in,
+			Config: iot.ConfigReaders{Rules: in, Parsers: in, Scripts: in, Labels: in, DeviceGroups: in, Shadows: in, Jobs: in},
 		},
 		Commander: in, Registrar: in, Subscriber: in,
+		Configure: iot.ConfigWriters{Labels: in, DeviceGroups: in},
 	}
 }
 

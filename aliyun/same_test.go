@@ -76,7 +76,30 @@ func everything(ctx context.Context, at iot.Instance) map[string]said {
 		"subscribed":  saidBy(at.Subscriptions(ctx, direct.ProductKey)),
 	}
 	out["groups"] = all(at.Groups(ctx))
+	for name, x := range config(ctx, at, direct, nobody) {
+		out[name] = x
+	}
 	return out
+}
+
+// config asks for what is beyond a view, and writes what can be written.
+func config(ctx context.Context, at iot.Instance, id, nobody iot.DeviceID) map[string]said {
+	c, w := at.Config, at.Configure
+	group, err := w.DeviceGroups.CreateDeviceGroup(ctx, iot.DeviceGroup{Name: "site_1"})
+	made := saidBy(group, err)
+	for g := range c.DeviceGroups.DeviceGroups(ctx) {
+		group = g
+	}
+	return map[string]said{
+		"new group": made, "new group again": saidBy(w.DeviceGroups.CreateDeviceGroup(ctx, iot.DeviceGroup{Name: "site_1"})),
+		"members": saidBy(w.DeviceGroups.AddToDeviceGroup(ctx, group.ID, []iot.DeviceID{id, nobody})),
+		"of none": saidBy(w.DeviceGroups.AddToDeviceGroup(ctx, "nothing", []iot.DeviceID{id})), "device groups": all(c.DeviceGroups.DeviceGroups(ctx)),
+		"group devices": all(c.DeviceGroups.GroupDevices(ctx, group.ID)), "groups of": saidBy(c.DeviceGroups.DeviceGroupsOf(ctx, id)),
+		"set labels": saidBy(0, w.Labels.SetLabels(ctx, id, map[string]string{"a": "b"})), "labels": saidBy(c.Labels.Labels(ctx, id)),
+		"labels of none": saidBy(c.Labels.Labels(ctx, nobody)), "shadow": saidBy(c.Shadows.Shadow(ctx, id)), "shadow of none": saidBy(c.Shadows.Shadow(ctx, nobody)),
+		"no script": saidBy(c.Scripts.Script(ctx, id.ProductKey)), "no rule": saidBy(c.Rules.Rule(ctx, "1")),
+		"parsers": all(c.Parsers.Parsers(ctx)), "jobs": all(c.Jobs.Jobs(ctx)), "scenes": all(c.Jobs.Scenes(ctx)), "updates": all(c.Jobs.OTAJobs(ctx, id.ProductKey)),
+	}
 }
 
 // The adapter, over sockets, says the same as the driver of the platform in memory, call by call.

@@ -35,6 +35,8 @@ type View struct {
 	ModelReader
 	ModelVersionReader
 	HistoryReader
+	// Config reads the rest of the instance's configuration, as far as the driver can. Check does not ask for it.
+	Config ConfigReaders
 }
 
 // An Instance is one instance as it can be read and changed.
@@ -43,6 +45,8 @@ type Instance struct {
 	Commander
 	Registrar
 	Subscriber
+	// Configure writes what a migration leaves behind, as far as the driver can. Check does not ask for it.
+	Configure ConfigWriters
 }
 
 // A Platform is what a campaign works on: one account's source and target, and what moves devices

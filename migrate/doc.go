@@ -8,7 +8,8 @@
 //
 // Running a plan again resumes its campaign: the [Journal] tells what was done. What happens next is decided
 // by a [State], a pure value; the [Runner] reads and writes the platform for it and believes only what it
-// sees on both instances. What only a person can do is asked of an [Operator] and an [Approver].
+// sees on both instances. What only a person can do is asked of an [Operator] and an [Approver]. One run at a time has a
+// campaign: see [Leaser].
 //
 // # What a custom strategy needs
 //

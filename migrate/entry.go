@@ -39,8 +39,8 @@ const (
 
 	// A wave.
 	EntryWave     EntryKind = "wave"     // the wave starts, as seen on both instances just before: Asleep, Gone, Arrived, Both, Joined, Drifted
-	EntryIntent   EntryKind = "intent"   // a call is about to be made: Call, Product, Names
-	EntryOutcome  EntryKind = "outcome"  // what the call answered: Call, Refused, Unknown; all others were accepted. Error: none has moved; Retry
+	EntryIntent   EntryKind = "intent"   // a call is about to be made, after those announced before it: Call, Product, Names
+	EntryOutcome  EntryKind = "outcome"  // what the call answered: Call, Refused, Unknown; all others were accepted. Error: none has moved, and calls announced after it were not made; Retry
 	EntryLook     EntryKind = "look"     // both instances were read: Arrived, Unmoved of those in doubt, Gone, Both; End; Error if not all could be read
 	EntryVerdicts EntryKind = "verdicts" // a verifier looked: Verifier, Passed, Failed, Open, Evidence, Error if it could not look; End of the round
 	EntryExpired  EntryKind = "expired"  // the deadline passed: Failed

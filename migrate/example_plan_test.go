@@ -74,21 +74,23 @@ func ExamplePlanner() {
 	//   8 calls take 1.6s
 }
 
-func ExamplePreflight() {
+func ExampleSurvey_Preflight() {
 	s := thermometers(120)
 	s.Declared.Products["a1Thermo001"] = migrate.DeclaredProduct{Network: iot.LoRaWAN}
-	issues, err := migrate.Preflight(s)
+	report, err := s.Preflight()
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	for _, i := range issues {
-		fmt.Printf("%s %s: %s %s\n", i.Severity, i.Code, i.Why, i.Remedy)
+	for _, i := range report.Issues {
+		if i.Severity != migrate.Work {
+			fmt.Printf("%s %s (%s): %s %s\n", i.Severity, i.Code, i.Basis, i.Why, i.Remedy)
+		}
 	}
 	// Output:
-	// blocker online-quota: The target can hold 100 devices online at once, and that must be more than the 120 devices to migrate. Raise the target's quota to 121 or more, and declare it.
-	// warning lorawan: LoRaWAN devices may stop working after the migration, says the platform. Ask support first, and begin with few devices that can be reached.
-	// warning undeclared: No API shows which kind of secret a product's devices use, nor the features and networks that forbid a migration. Declare the product: its authentication, its network if that is LoRaWAN or NB-IoT, and its features.
+	// blocker online-quota (declared): The target can hold 100 devices online at once, and that must be more than the 120 devices to migrate. Raise the target's quota to 121 or more, and declare it.
+	// warning lorawan (declared): LoRaWAN devices may stop working after the migration, says the platform. Ask support first, and begin with few devices that can be reached.
+	// warning undeclared (undeclared): No API shows which kind of secret a product's devices use, nor the features and networks that forbid a migration. Declare the product: its authentication, its network if that is LoRaWAN or NB-IoT, and its features.
 }
 
 func ExampleDiff() {

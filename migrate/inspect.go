@@ -3,25 +3,12 @@ package migrate
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"iter"
 	"slices"
 
 	"github.com/iotferry/iotferry/iot"
 	"github.com/iotferry/iotferry/topology"
 )
-
-// Preflight returns everything that keeps a fleet or a part of it from being migrated, and everything
-// that a person should know before it is, all at once: blockers first, then warnings, each with its reason
-// and its remedy. Warnings are about what would move. It returns an error, and no issues, if the survey
-// cannot be read as one fleet: if a device has two gateways, for example.
-func Preflight(s *Survey) ([]Issue, error) {
-	in, err := inspect(s, 0, nil)
-	if err != nil {
-		return nil, fmt.Errorf("preflight: %w", err)
-	}
-	return in.issues, nil
-}
 
 // An inspection sorts out what of a fleet is free to move.
 type inspection struct {
@@ -59,6 +46,7 @@ func inspect(s *Survey, largest int, leave func(topology.Family) bool) (*inspect
 		return nil, err
 	}
 	in := &inspection{survey: s, largest: largest, leave: leave}
+	in.checkInstances()
 	in.addProducts()
 	in.blockProducts()
 	families, err := in.readFamilies()
@@ -67,6 +55,7 @@ func inspect(s *Survey, largest int, leave func(topology.Family) bool) (*inspect
 	}
 	in.draftLanes(in.holdFamilies(families))
 	in.checkQuota()
+	in.checkTasks()
 	in.warn()
 	slices.SortStableFunc(in.issues, compareIssues)
 	return in, nil

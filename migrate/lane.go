@@ -54,7 +54,7 @@ type lane struct {
 	queue    []topology.Call // the calls of the wave that are left, in order
 	open     []bool          // open[i]: a family is split before call i of the queue
 	next     int             // index in queue
-	inFlight bool            // the intent of queue[next] is recorded, its outcome is not
+	inFlight int             // how many calls from queue[next] on have an intent, but no outcome
 	lastCall time.Time
 
 	tries      int          // rounds, looks or retries without progress in this phase
@@ -251,12 +251,12 @@ func (l *lane) byConsole() bool { return l.stagePlan().Console.Moves() }
 // calling reports whether the lane is in the middle of a wave's calls.
 func (l *lane) calling() bool {
 	if l.phase != phaseMoving || l.byConsole() || l.halt != "" || l.back != nil {
-		return l.inFlight
+		return l.inFlight > 0
 	}
 	if l.paused && l.closed() {
 		return false
 	}
-	return l.inFlight || l.next > 0 || l.splitBefore(0)
+	return l.inFlight > 0 || l.next > 0 || l.splitBefore(0)
 }
 
 // closed reports whether the lane may stop here: no call is under way, no family is split, and where its devices
@@ -264,7 +264,7 @@ func (l *lane) calling() bool {
 func (l *lane) closed() bool {
 	switch {
 	case l.phase == phaseMoving && !l.byConsole():
-		return !l.inFlight && !l.splitBefore(l.next)
+		return l.inFlight == 0 && !l.splitBefore(l.next)
 	case l.phase == phaseArriving:
 		return l.byConsole()
 	}

@@ -106,7 +106,7 @@ func (l *lane) takenOver(at time.Time) {
 	if l.back != nil {
 		l.back.asked = time.Time{}
 	}
-	if l.inFlight {
+	for l.inFlight > 0 {
 		l.callUnknown(at)
 	}
 }

@@ -8,14 +8,39 @@ import (
 	"github.com/iotferry/iotferry/topology"
 )
 
+// maxSalvo is how many calls are announced by one append to the journal: as many as the quota lets through in a second. It bounds
+// what is unknown after a crash, and what a person who pauses has to wait for.
+const maxSalvo = 5
+
+// nextSalvo returns the task to make the next calls of the queue. A lane that is to stop makes no more than its split families
+// need.
+func (l *lane) nextSalvo() *Task {
+	end := min(l.next+maxSalvo, len(l.queue))
+	if l.paused || l.stopping != "" || l.over() {
+		for i := end - 1; i > l.next; i-- {
+			if !l.splitBefore(i) {
+				end = i
+			}
+		}
+	}
+	t := l.task(TaskMove)
+	t.Calls, t.FirstCall = l.queue[l.next:end], len(l.callAt)
+	for i, call := range t.Calls {
+		intent := l.here(EntryIntent)
+		intent.Call, intent.Product, intent.Names = t.FirstCall+i, call.ProductKey, callDevices(call)
+		t.Intents = append(t.Intents, intent)
+	}
+	return t
+}
+
 func (l *lane) applyIntent(e Entry) error {
-	if l.phase != phaseMoving || l.next >= len(l.queue) || l.inFlight || e.Call != len(l.callAt) {
+	if l.phase != phaseMoving || l.next+l.inFlight >= len(l.queue) || e.Call != len(l.callAt) {
 		return fmt.Errorf("%w: call %d is not due", ErrDamaged, e.Call)
 	}
 	n := l.newCall(e.At)
 	l.noteMove(e.At)
 	l.admit()
-	l.inFlight = true
+	l.inFlight++
 	l.lastCall = e.At
 	l.calls++
 	return l.each(e.Names, func(i int32) {
@@ -28,11 +53,15 @@ func (l *lane) applyIntent(e Entry) error {
 }
 
 func (l *lane) applyOutcome(e Entry) error {
-	if !l.inFlight || e.Call != len(l.callAt)-1 {
+	if l.inFlight == 0 || e.Call != len(l.callAt)-l.inFlight {
 		return fmt.Errorf("%w: call %d was not begun", ErrDamaged, e.Call)
 	}
-	l.inFlight = false
+	l.inFlight--
+	if l.inFlight > 0 {
+		l.callAt[e.Call+1] = e.At.UnixNano() // the next one was announced earlier, but begins only now
+	}
 	l.lastCall = e.At
+	l.awaitEffects()
 	if e.Error != "" {
 		l.callFailed(e)
 		return nil
@@ -52,14 +81,18 @@ func (l *lane) applyOutcome(e Entry) error {
 	return nil
 }
 
-// callFailed handles a call of which it is known that it moved nothing.
+// callFailed handles a call of which it is known that it moved nothing. Those announced after it were not made.
 func (l *lane) callFailed(e Entry) {
-	for _, name := range l.queue[l.next].Names {
-		if i, ok := l.find(iot.DeviceID{ProductKey: l.queue[l.next].ProductKey, DeviceName: name}); ok && l.dev[i].state == DeviceIntended {
-			l.dev[i].attempts--
-			l.set(i, DevicePlanned)
+	for _, call := range l.queue[l.next : l.next+1+l.inFlight] {
+		for _, id := range callDevices(call) {
+			if i, ok := l.find(id); ok && l.dev[i].state == DeviceIntended {
+				l.dev[i].attempts--
+				l.set(i, DevicePlanned)
+			}
 		}
 	}
+	l.calls -= l.inFlight
+	l.inFlight = 0
 	switch {
 	case l.back != nil: // a rollback overtook the call
 	case e.Retry:
@@ -73,7 +106,7 @@ func (l *lane) callFailed(e Entry) {
 // giveUpCalls ends the wave's calls for good. What was moved is looked up, families that are split by it are returned, and
 // then the lane halts.
 func (l *lane) giveUpCalls(note string, at time.Time) {
-	l.queue, l.open, l.next = nil, nil, 0
+	l.queue, l.open, l.next, l.inFlight = nil, nil, 0, 0
 	l.stopping, l.stopNote = HaltCall, note
 	l.settle(at)
 }
@@ -95,15 +128,14 @@ func (l *lane) failLeftBehind(lo, hi int32, at time.Time) {
 
 // callUnknown is the outcome of a call whose answer nobody will get any more.
 func (l *lane) callUnknown(at time.Time) {
-	l.inFlight = false
+	l.inFlight--
 	l.endCall(DeviceUnknown, at)
 }
 
 // endCall gives the rest of the call under way a state and goes on to the next call.
 func (l *lane) endCall(s DeviceState, at time.Time) {
-	call := l.queue[l.next]
-	for _, name := range call.Names {
-		if i, ok := l.find(iot.DeviceID{ProductKey: call.ProductKey, DeviceName: name}); ok {
+	for _, id := range callDevices(l.queue[l.next]) {
+		if i, ok := l.find(id); ok {
 			l.resolveCall(i, s)
 		}
 	}
@@ -122,7 +154,7 @@ func (l *lane) resolveCall(i int32, s DeviceState) {
 
 // queueCalls packs what is left of the wave into calls.
 func (l *lane) queueCalls(lo, hi int32) {
-	l.queue, l.open, l.next, l.inFlight = nil, nil, 0, false
+	l.queue, l.open, l.next, l.inFlight = nil, nil, 0, 0
 	if l.byConsole() {
 		return
 	}

@@ -140,7 +140,7 @@ func (l *lane) decideAct(now time.Time) answer {
 		intent.Console = stage.Console
 	}
 	t := l.task(kind)
-	t.Intent, t.Console = &intent, stage.Console
+	t.Intents, t.Console = []Entry{intent}, stage.Console
 	a := l.due(now, t)
 	a.next = earliest(a.next, deadline)
 	return a
@@ -173,20 +173,13 @@ func (l *lane) decideMoving(now time.Time, adm admission) answer {
 	if l.byConsole() {
 		return l.decideConsoleMove(now)
 	}
-	if l.inFlight || !adm.mover {
+	if l.inFlight > 0 || !adm.mover {
 		return answer{}
 	}
 	if l.tries > maxTries {
 		return answer{entries: []Entry{l.halted(HaltCall, l.errored)}}
 	}
-	t := l.task(TaskMove)
-	t.Call = l.queue[l.next]
-	t.CallNumber = len(l.callAt)
-	intent := l.here(EntryIntent)
-	intent.Call, intent.Product = t.CallNumber, t.Call.ProductKey
-	intent.Names = callDevices(t.Call)
-	t.Intent = &intent
-	a := l.due(now, t)
+	a := l.due(now, l.nextSalvo())
 	a.next = earliest(a.next, now.Add(l.deadlines.Arrive))
 	return a
 }
@@ -205,7 +198,7 @@ func (l *lane) decideConsoleMove(now time.Time) answer {
 	intent := l.here(EntryAsked)
 	intent.Console = t.Console
 	intent.Note = fmt.Sprintf("%d devices", len(t.Devices))
-	t.Intent = &intent
+	t.Intents = []Entry{intent}
 	a := l.untilConsole(now)
 	if a.entries == nil {
 		a.task = t

@@ -39,8 +39,13 @@ func (l *lane) startReturn(set []int32, split bool, at time.Time) {
 		delete(l.failures, i)
 		l.set(i, DeviceReturning)
 	}
-	if earliestLook := l.lastCall.Add(l.deadlines.Visible); earliestLook.After(at) {
-		l.back.tryAt = earliestLook // an effect of the last call may still come to light
+	l.awaitEffects()
+}
+
+// awaitEffects lets the way back look only when the effect of the last call has come to light.
+func (l *lane) awaitEffects() {
+	if l.back != nil {
+		l.back.tryAt = later(l.back.tryAt, l.lastCall.Add(l.deadlines.Visible))
 	}
 }
 
@@ -69,7 +74,7 @@ func (l *lane) splitFamilies(lo, hi int32) []int32 {
 
 func (l *lane) decideReturn(now time.Time) answer {
 	b := l.back
-	if l.halt != "" || l.inFlight || l.paused && !b.split {
+	if l.halt != "" || l.inFlight > 0 || l.paused && !b.split {
 		return answer{} // a family that is split is made whole even in a pause
 	}
 	deadline := b.since.Add(l.deadlines.Return)
@@ -108,7 +113,7 @@ func (l *lane) askBack() *Task {
 	for _, d := range t.Devices {
 		intent.Names = append(intent.Names, d.ID)
 	}
-	t.Intent = &intent
+	t.Intents = []Entry{intent}
 	return t
 }
 
@@ -131,7 +136,7 @@ func (l *lane) decideUndo(deadline time.Time) answer {
 	}
 	t := l.backTask(TaskUndo)
 	t.Stage = b.undo
-	t.Intent = &Entry{Kind: EntryUndoing, Stage: l.plan.Stages[b.undo].Name}
+	t.Intents = []Entry{{Kind: EntryUndoing, Stage: l.plan.Stages[b.undo].Name}}
 	return answer{task: t, next: deadline}
 }
 

@@ -203,12 +203,11 @@ func (l *loop) admit(tasks []Task, now time.Time) ([]*work, error) {
 	return out, nil
 }
 
-// take makes a task the work of its lane, and records its intent.
+// take makes a task the work of its lane, and records its intents.
 func (l *loop) take(t Task, now time.Time) (*work, error) {
-	if t.Intent != nil {
-		intent := *t.Intent
-		intent.At = now
-		if err := l.record(intent, false); err != nil {
+	for i := range t.Intents {
+		t.Intents[i].At = now
+		if err := l.record(t.Intents[i], false); err != nil {
 			return nil, err
 		}
 	}
@@ -448,7 +447,9 @@ func (l *loop) handle(e event) error {
 		if w.stale {
 			return nil
 		}
-		entry.At = now
+		if entry.At.IsZero() {
+			entry.At = now
+		}
 		entry.Lane = l.r.config.Plan.Lanes[w.lane].Lane.ID
 		if entry.Kind == EntryDecision {
 			entry.Lane = ""

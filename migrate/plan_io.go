@@ -30,7 +30,7 @@ func (p *Plan) Hash() string {
 // Write writes the plan as JSON in its one canonical form, which [ReadPlan] reads: a line for each issue,
 // stage and family, so that two plans can be compared line by line. It does not build the text in memory.
 func (p *Plan) Write(w io.Writer) error {
-	out := &planWriter{out: bufio.NewWriter(w)}
+	out := &planWriter{textWriter{out: bufio.NewWriter(w)}}
 	out.text("{\n")
 	out.field(" ", "version", p.Version)
 	out.field(" ", "account", p.Account)
@@ -54,11 +54,8 @@ func (p *Plan) Write(w io.Writer) error {
 	return nil
 }
 
-// A planWriter remembers the first error and writes nothing after it.
-type planWriter struct {
-	out *bufio.Writer
-	err error
-}
+// A planWriter writes the parts of a plan.
+type planWriter struct{ textWriter }
 
 func (w *planWriter) lane(l *LanePlan) {
 	w.text("\n  {\n")
@@ -109,17 +106,4 @@ func (w *planWriter) value(v any) {
 		w.err = err
 	}
 	w.text(string(text))
-}
-
-func (w *planWriter) text(s string) {
-	if w.err == nil {
-		_, w.err = w.out.WriteString(s)
-	}
-}
-
-func (w *planWriter) flush() error {
-	if w.err != nil {
-		return w.err
-	}
-	return w.out.Flush()
 }

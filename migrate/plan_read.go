@@ -71,6 +71,8 @@ func (i Issue) check(target string) error {
 		return refuse("code: %q is not in kebab-case", i.Code)
 	case i.Severity != Blocker && i.Severity != Warning:
 		return refuse("severity: %q is neither %q nor %q", i.Severity, Blocker, Warning)
+	case i.Basis != "" && i.Basis != BasisObserved && i.Basis != BasisDeclared && i.Basis != BasisUndeclared:
+		return refuse("basis: %q is none", i.Basis)
 	case subjects != 1:
 		return refuse("productKey: exactly one of productKey, family and instance has to be there")
 	case i.Instance != "" && i.Instance != target:

@@ -33,6 +33,9 @@ func (p Planner) Plan(s *Survey) (*Plan, error) {
 }
 
 func (p Planner) plan(s *Survey, leave func(topology.Family) bool) (*Plan, error) {
+	if s == nil {
+		return nil, refuse("survey: it is nil: the preflight says why it could not be taken")
+	}
 	if err := p.check(); err != nil {
 		return nil, err
 	}

@@ -51,7 +51,7 @@ func (l Limits) unkept(p LanePlan) []Issue {
 		}
 		for _, product := range p.Lane.Products {
 			out = append(out, Issue{
-				Code: CodeOfflineBudget, Severity: Warning, ProductKey: product.Key,
+				Code: CodeOfflineBudget, Severity: Warning, Basis: BasisDeclared, ProductKey: product.Key,
 				Why:    "Stage " + s.Name + " moves all that is left at the platform's own pace: a full migration in the console cannot keep maxOffline.",
 				Remedy: "Move the rest by API instead, or accept that all of it may be offline at once.",
 			})

@@ -10,43 +10,44 @@ import (
 
 // A productCheck is one rule of the platform about products.
 type productCheck struct {
-	code Code
-	hits func(Declared, *prospect) bool
-	why  string
-	do   string
+	code  Code
+	basis Basis
+	hits  func(Declared, *prospect) bool
+	why   string
+	do    string
 }
 
 // productBlocks lists what keeps a product from being migrated: the usage notes of instance migration.
 func productBlocks() []productCheck {
 	return []productCheck{
-		{CodeAuthorized, feature(iot.Authorized),
+		{CodeAuthorized, BasisDeclared, feature(iot.Authorized),
 			"The platform does not migrate products that are authorized to another account: Enterprise instances have no authorization.",
 			"End the authorization and declare the product without it, or leave the product where it is."},
-		{CodeDataService, feature(iot.DataService),
+		{CodeDataService, BasisDeclared, feature(iot.DataService),
 			"The platform does not migrate products that were used with the data service.",
 			"Leave the product where it is, or ask support."},
-		{CodeVideo, feature(iot.Video),
+		{CodeVideo, BasisDeclared, feature(iot.Video),
 			"The platform does not migrate products for which the video service is opened.",
 			"Leave the product where it is, or ask support about the video service's own transfer of devices."},
-		{CodeEdge, feature(iot.Edge),
+		{CodeEdge, BasisDeclared, feature(iot.Edge),
 			"The platform does not migrate products that are also connected to Link IoT Edge.",
 			"Disconnect the product from Link IoT Edge and declare it without, or leave it where it is."},
-		{CodeLiving, feature(iot.Living),
+		{CodeLiving, BasisDeclared, feature(iot.Living),
 			"The platform does not migrate products that are also connected to the Living platform.",
 			"Disconnect the product from the Living platform and declare it without, or leave it where it is."},
-		{CodeNBIoT, func(_ Declared, p *prospect) bool { return p.product.Network == iot.NBIoT },
+		{CodeNBIoT, BasisDeclared, func(_ Declared, p *prospect) bool { return p.product.Network == iot.NBIoT },
 			"The platform does not migrate NB-IoT devices.",
 			"Leave the product where it is."},
-		{CodeID2, func(d Declared, p *prospect) bool { return p.product.Auth == iot.AuthID2 && !d.ID2Listed },
+		{CodeID2, BasisObserved, func(d Declared, p *prospect) bool { return p.product.Auth == iot.AuthID2 && !d.ID2Listed },
 			"The platform migrates devices with ID² authentication only for accounts that support has put on a list.",
 			"Ask support to put the account on the list, and declare it."},
-		{CodePreregistrationFree, func(_ Declared, p *prospect) bool { return p.product.Auth == iot.AuthPerProductFree },
+		{CodePreregistrationFree, BasisDeclared, func(_ Declared, p *prospect) bool { return p.product.Auth == iot.AuthPerProductFree },
 			"The platform migrates devices with a certificate of their own or with pre-registration, not those without registration.",
 			"Leave the product where it is, or ask support."},
-		{CodeMNSOnly, func(_ Declared, p *prospect) bool { return p.subscribed(iot.MNS) && !p.subscribed(iot.AMQP) },
+		{CodeMNSOnly, BasisObserved, func(_ Declared, p *prospect) bool { return p.subscribed(iot.MNS) && !p.subscribed(iot.AMQP) },
 			"Enterprise instances have no MNS subscriptions: what reads the product's queue would get nothing any more.",
 			"Subscribe to the product by AMQP, let your servers read that, and survey again."},
-		{CodeProductSize, func(d Declared, p *prospect) bool { return len(p.shown.Devices) > maxDevices(d) },
+		{CodeProductSize, BasisObserved, func(d Declared, p *prospect) bool { return len(p.shown.Devices) > maxDevices(d) },
 			"The platform migrates products of at most 500,000 devices, unless support has raised that limit.",
 			"Ask support to raise the limit for the product, and declare what it is then."},
 	}
@@ -56,19 +57,19 @@ func productBlocks() []productCheck {
 // documents say nothing, the reason says so.
 func productWarnings() []productCheck {
 	return []productCheck{
-		{CodeMNSAlso, func(_ Declared, p *prospect) bool { return p.subscribed(iot.MNS) },
+		{CodeMNSAlso, BasisObserved, func(_ Declared, p *prospect) bool { return p.subscribed(iot.MNS) },
 			"Enterprise instances have no MNS subscriptions: the product's queue falls silent when its devices move.",
 			"Let everything that reads the queue read by AMQP before the first device moves."},
-		{CodeNewAMQPClient, func(_ Declared, p *prospect) bool { return p.subscribed(iot.AMQP) },
+		{CodeNewAMQPClient, BasisObserved, func(_ Declared, p *prospect) bool { return p.subscribed(iot.AMQP) },
 			"AMQP subscriptions move with the product, but the target is read at another host and by its instance ID.",
 			"Run a second AMQP client for the target before the first device moves; keep the first one until the last has."},
-		{CodeLoRaWAN, func(_ Declared, p *prospect) bool { return p.product.Network == iot.LoRaWAN },
+		{CodeLoRaWAN, BasisDeclared, func(_ Declared, p *prospect) bool { return p.product.Network == iot.LoRaWAN },
 			"LoRaWAN devices may stop working after the migration, says the platform.",
 			"Ask support first, and begin with few devices that can be reached."},
-		{CodeX509, func(_ Declared, p *prospect) bool { return p.product.Auth == iot.AuthX509 },
+		{CodeX509, BasisObserved, func(_ Declared, p *prospect) bool { return p.product.Auth == iot.AuthX509 },
 			"The platform does not name X.509 certificates among the ways of authentication that it migrates.",
 			"Ask support, or begin with few devices and watch them sign in."},
-		{CodeUndeclared, func(_ Declared, p *prospect) bool { return !p.declared || p.product.Auth == iot.AuthSecret },
+		{CodeUndeclared, BasisUndeclared, func(_ Declared, p *prospect) bool { return !p.declared || p.product.Auth == iot.AuthSecret },
 			"No API shows which kind of secret a product's devices use, nor the features and networks that forbid a migration.",
 			"Declare the product: its authentication, its network if that is LoRaWAN or NB-IoT, and its features."},
 	}
@@ -90,7 +91,7 @@ func (p *prospect) subscribed(t iot.SubscriptionType) bool {
 }
 
 func (c productCheck) issue(s Severity, key string) Issue {
-	return Issue{Code: c.code, Severity: s, ProductKey: key, Why: c.why, Remedy: c.do}
+	return Issue{Code: c.code, Severity: s, Basis: c.basis, ProductKey: key, Why: c.why, Remedy: c.do}
 }
 
 func (in *inspection) blockProducts() {
@@ -118,7 +119,7 @@ const (
 )
 
 func (h familyHold) issue(id iot.DeviceID, devices []iot.DeviceID) Issue {
-	i := Issue{Severity: Blocker, Family: &id, Devices: devices}
+	i := Issue{Severity: Blocker, Basis: BasisObserved, Family: &id, Devices: devices}
 	switch h {
 	case familyDistributed:
 		i.Code = CodeDistributed
@@ -152,7 +153,7 @@ func products(devices []iot.DeviceID) string {
 
 func noGateway(id iot.DeviceID) Issue {
 	return Issue{
-		Code: CodeNoGateway, Severity: Blocker, Family: &id,
+		Code: CodeNoGateway, Severity: Blocker, Basis: BasisObserved, Family: &id,
 		Why:    "It is a sub-device that no gateway has: sub-devices move with their gateway, and connect only through it.",
 		Remedy: "Add it to a gateway or delete it, and survey again; or leave it where it is.",
 	}
@@ -170,11 +171,11 @@ func (in *inspection) checkQuota() {
 	case total == 0:
 		return
 	case quota == 0:
-		i.Code, i.Severity = CodeUndeclared, Warning
+		i.Code, i.Severity, i.Basis = CodeUndeclared, Warning, BasisUndeclared
 		i.Why = fmt.Sprintf("The target must be able to hold more than the %d devices to migrate online at once, and no API shows its quota.", total)
 		i.Remedy = "Look the quota up in the console and declare it."
 	case quota <= total:
-		i.Code, i.Severity = CodeOnlineQuota, Blocker
+		i.Code, i.Severity, i.Basis = CodeOnlineQuota, Blocker, BasisDeclared
 		i.Why = fmt.Sprintf("The target can hold %d devices online at once, and that must be more than the %d devices to migrate.", quota, total)
 		i.Remedy = fmt.Sprintf("Raise the target's quota to %d or more, and declare it.", total+1)
 	default:

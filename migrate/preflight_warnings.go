@@ -11,7 +11,7 @@ func (in *inspection) warn() {
 	for i := range in.prospects {
 		if p := &in.prospects[i]; !p.blocked && len(p.shown.Devices) == 0 {
 			in.issues = append(in.issues, Issue{
-				Code: CodeNoDevices, Severity: Warning, ProductKey: p.product.Key,
+				Code: CodeNoDevices, Severity: Warning, Basis: BasisObserved, ProductKey: p.product.Key,
 				Why:    "The product has no devices: there is nothing to move, and so nothing is verified.",
 				Remedy: "Nothing, or create it at the target by hand if you go on using it.",
 			})
@@ -29,7 +29,7 @@ func (in *inspection) warn() {
 			}
 			if atypical(l.lane, product) {
 				in.issues = append(in.issues, Issue{
-					Code: CodeAtypical, Severity: Warning, ProductKey: product.Key,
+					Code: CodeAtypical, Severity: Warning, Basis: basisOf(product), ProductKey: product.Key,
 					Why:    "The platform's guide has no page for this combination of gateway, authentication and data format.",
 					Remedy: "Read the lane's stages, and add to its strategy what they do not verify.",
 				})
@@ -49,26 +49,35 @@ func atypical(l Lane, p Product) bool {
 	return registered && p.DataFormat == iot.Alink
 }
 
+// basisOf tells how it is known what makes a product atypical: that it is pre-registered, no API shows.
+func basisOf(p Product) Basis {
+	if p.Auth == iot.AuthPerProductPreregistered {
+		return BasisDeclared
+	}
+	return BasisObserved
+}
+
 // A deviceCheck is one reason to warn about single devices.
 type deviceCheck struct {
-	code Code
-	hits func(iot.Device) bool
-	why  string
-	do   string
+	code  Code
+	basis Basis
+	hits  func(iot.Device) bool
+	why   string
+	do    string
 }
 
 func deviceWarnings(d Declared) []deviceCheck {
 	return []deviceCheck{
-		{CodeDisabled, func(d iot.Device) bool { return d.Status == iot.Disabled },
+		{CodeDisabled, BasisObserved, func(d iot.Device) bool { return d.Status == iot.Disabled },
 			"The platform does not say what happens to disabled devices, and they cannot prove themselves online.",
 			"Enable them first, or accept that they can only be seen to arrive."},
-		{CodeUnactive, func(d iot.Device) bool { return d.Status == iot.Unactive },
+		{CodeUnactive, BasisObserved, func(d iot.Device) bool { return d.Status == iot.Unactive },
 			"The platform does not say what happens to devices that never connected, and they may not come to prove themselves.",
 			"Let them connect first, or accept that they can only be seen to arrive."},
-		{CodeNoReconnect, among(d.NoReconnect),
+		{CodeNoReconnect, BasisDeclared, among(d.NoReconnect),
 			"The platform cuts a device off when it moves it: without reconnect logic it stays offline.",
 			"Be ready to restart them when they have moved, or update their firmware first."},
-		{CodeLabels, among(d.Labelled),
+		{CodeLabels, BasisDeclared, among(d.Labelled),
 			"The platform does not migrate labels.",
 			"Save the labels now, and add them again at the target."},
 	}
@@ -96,7 +105,7 @@ func (in *inspection) warnOfDevices(p *prospect, checks []deviceCheck) {
 		}
 		slices.SortFunc(hit, iot.DeviceID.Compare)
 		in.issues = append(in.issues, Issue{
-			Code: c.code, Severity: Warning, ProductKey: p.product.Key, Devices: hit, Why: c.why, Remedy: c.do,
+			Code: c.code, Severity: Warning, Basis: c.basis, ProductKey: p.product.Key, Devices: hit, Why: c.why, Remedy: c.do,
 		})
 	}
 }

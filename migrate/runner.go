@@ -30,7 +30,9 @@ type Config struct {
 	Poll time.Duration
 	// Workers is how many lanes may be worked on at the same moment; zero means all of them.
 	Workers int
-	// Owner says in the journal who runs, such as a host name and process ID; may be empty.
+	// Lease says what Run does if another run has the campaign. The zero value refuses to run.
+	Lease LeasePolicy
+	// Owner says in the journal and in the lease who runs, such as the name of a replica; may be empty.
 	Owner string
 	// Logger gets one record per entry; nil discards them.
 	Logger *slog.Logger
@@ -51,6 +53,7 @@ type Runner struct {
 	calls chan func(context.Context, *loop) // what other goroutines ask of the loop of Run
 
 	mu      sync.Mutex
+	claimed bool          // by a Run, which may still wait for the lease
 	stopped chan struct{} // closed when the Run under way has ended; nil if none is
 	last    *Report
 }
@@ -67,6 +70,8 @@ func NewRunner(c Config) (*Runner, error) {
 		return nil, errors.New("runner: Journal is nil")
 	case c.Operator == nil:
 		return nil, errors.New("runner: Operator is nil: somebody has to perform the console tasks")
+	case c.Lease < LeaseRefuse || c.Lease > LeaseTakeOver:
+		return nil, fmt.Errorf("runner: Lease is %d: it is none of the policies", c.Lease)
 	}
 	if err := c.Platform.Check(); err != nil {
 		return nil, fmt.Errorf("runner: %w", err)
@@ -167,14 +172,21 @@ func sameStages(planned []StagePlan, stages []Stage) error {
 // Run runs the campaign until it has ended, nothing is left that could go on without a person's decision
 // (a lane that is paused or at a gate may get one at any time), or ctx is done. Run again to resume. The
 // report is as of the last entry and is never nil. The error says why the run could not go on: ctx's error, an
-// error of the journal, [ErrMismatch] or [ErrFenced]. That a lane halted is no error.
+// error of the journal, [ErrMismatch], [ErrFenced], or [ErrHeld] if another run has the campaign. That a lane halted is no error.
 func (r *Runner) Run(ctx context.Context) (*Report, error) {
-	if err := r.begin(); err != nil {
+	if err := r.claim(); err != nil {
 		return r.Report(ctx), err
 	}
+	release, err := r.lease(ctx)
+	if err != nil {
+		r.end(nil)
+		return r.Report(ctx), fmt.Errorf("campaign %s: %w", r.config.Campaign, err)
+	}
+	r.begin()
 	loop := newLoop(r)
-	err := loop.run(ctx)
+	err = loop.run(ctx)
 	report := loop.state.Report(r.config.Campaign)
+	release()
 	r.end(report)
 	if err != nil {
 		return report, fmt.Errorf("campaign %s: %w", r.config.Campaign, err)
@@ -185,22 +197,32 @@ func (r *Runner) Run(ctx context.Context) (*Report, error) {
 // ErrRunning is returned by Run if the same Runner runs already.
 var ErrRunning = errors.New("runner: runs already")
 
-func (r *Runner) begin() error {
+func (r *Runner) claim() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.stopped != nil {
+	if r.claimed {
 		return ErrRunning
 	}
-	r.stopped = make(chan struct{})
+	r.claimed = true
 	return nil
 }
 
+func (r *Runner) begin() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.stopped = make(chan struct{})
+}
+
+// end ends a run; one that did not begin has no report.
 func (r *Runner) end(report *Report) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.last = report
-	close(r.stopped)
-	r.stopped = nil
+	r.claimed = false
+	if r.stopped != nil {
+		r.last = report
+		close(r.stopped)
+		r.stopped = nil
+	}
 }
 
 // errEnding says that the run under way takes no decisions any more.

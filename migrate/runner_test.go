@@ -550,7 +550,9 @@ func TestSecondRunnerFencesTheFirst(t *testing.T) {
 	approver := migrate.ApproverFunc(func(ctx context.Context, g migrate.Gate) (migrate.Decision, error) {
 		if !taken {
 			taken = true
-			second, err := migrate.NewRunner(c.config)
+			config := c.config
+			config.Lease = migrate.LeaseTakeOver
+			second, err := migrate.NewRunner(config)
 			if err != nil {
 				return migrate.Decision{}, err
 			}
@@ -618,6 +620,7 @@ func TestWaitingRunsFollowTheJournal(t *testing.T) {
 				})
 				c.config.Poll = time.Minute
 				c.newRunner()
+				c.config.Lease = migrate.LeaseTakeOver
 				other, err := migrate.NewRunner(c.config)
 				if err != nil {
 					t.Fatal(err)

@@ -154,7 +154,7 @@ func (s *State) checkAll(d Decision) error {
 type Step struct {
 	// Entries are to be recorded and applied before anything else happens.
 	Entries []Entry
-	// Tasks are ready, at most one per lane. A task with an Intent may start only when that entry is
+	// Tasks are ready, at most one per lane. A task with Intents may start only when these entries are
 	// durable and applied.
 	Tasks []Task
 	// Next is when time alone makes something ready; zero if it never does.
@@ -192,8 +192,8 @@ func (s *State) Decide(now time.Time, busy func(lane int) bool, full bool) Step 
 		step.Entries = append(step.Entries, a.entries...)
 		if a.task != nil {
 			a.task.Lane, a.task.Deadline = i, a.next
-			if a.task.Intent != nil {
-				a.task.Intent.Lane = l.id()
+			for j := range a.task.Intents {
+				a.task.Intents[j].Lane = l.id()
 			}
 			a.task.families, a.task.grown = l.plan.Families, l.grown
 			if a.task.Kind == TaskMove {

@@ -201,11 +201,13 @@ func (w *world) decide() {
 
 // do does a task as a runner would, and lets things go wrong.
 func (w *world) do(t migrate.Task) {
-	if t.Intent != nil {
-		w.record(*t.Intent)
+	if len(t.Intents) > 0 {
+		for _, intent := range t.Intents {
+			w.record(intent)
+		}
 		if w.chance(15) {
-			if t.Kind == migrate.TaskMove && w.rng.IntN(2) == 0 {
-				w.move(t.Call)
+			for _, call := range t.Calls[:w.rng.IntN(len(t.Calls)+1)] { // made, and nobody knows
+				w.move(call)
 			}
 			w.crash()
 			return
@@ -242,7 +244,7 @@ func (w *world) do(t migrate.Task) {
 		e.Wave = 0
 		w.sweep(t, e)
 	case migrate.TaskMove:
-		w.call(t, e)
+		w.salvo(t, e)
 	case migrate.TaskVerify:
 		w.verify(t, e)
 	case migrate.TaskHome:
@@ -324,15 +326,32 @@ func (w *world) look(t migrate.Task, e migrate.Entry) {
 	w.record(e)
 }
 
-func (w *world) call(t migrate.Task, e migrate.Entry) {
-	e.Kind, e.Call, e.Product = migrate.EntryOutcome, t.CallNumber, t.Call.ProductKey
-	if w.chance(8) {
-		e.Error, e.Retry = "throttled", w.rng.IntN(6) > 0
-		w.record(e)
-		return
+// salvo makes calls up to the first that fails as such, or a crash. In between people may decide.
+func (w *world) salvo(t migrate.Task, e migrate.Entry) {
+	e.Kind = migrate.EntryOutcome
+	for i, call := range t.Calls {
+		outcome := e
+		outcome.Call, outcome.Product = t.FirstCall+i, call.ProductKey
+		if w.chance(8) {
+			outcome.Error, outcome.Retry = "throttled", w.rng.IntN(6) > 0
+			w.record(outcome)
+			return
+		}
+		w.call(call, outcome)
+		w.now = w.now.Add(time.Duration(w.rng.IntN(300)) * time.Millisecond)
+		switch {
+		case w.chance(25):
+			w.decide()
+		case w.chance(40):
+			w.crash()
+			return
+		}
 	}
-	for _, name := range t.Call.Names {
-		id := iot.DeviceID{ProductKey: t.Call.ProductKey, DeviceName: name}
+}
+
+func (w *world) call(call topology.Call, e migrate.Entry) {
+	for _, name := range call.Names {
+		id := iot.DeviceID{ProductKey: call.ProductKey, DeviceName: name}
 		if w.at[id] == none {
 			e.Refused = append(e.Refused, migrate.Failure{Device: id})
 			continue

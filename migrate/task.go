@@ -17,7 +17,7 @@ const (
 	TaskDo                           // call the stage's own code: EntryDone
 	TaskUndo                         // call the stage's code for the way back: EntryUndone
 	TaskBefore                       // read both instances just before a wave: EntryWave
-	TaskMove                         // make one call: EntryOutcome
+	TaskMove                         // make a salvo of calls, one after another: EntryOutcome of each, up to the first with Error
 	TaskLook                         // read both instances: EntryLook, the last one with End
 	TaskVerify                       // ask the verifiers once: EntryVerdicts, the last one with End
 	TaskLookBack                     // read both instances on the way back: EntryReturned, the last one with End
@@ -33,11 +33,12 @@ type Task struct {
 	Stage, Wave int
 	// Deadline is when the task has to be given up; zero for never.
 	Deadline time.Time
-	// Intent must be durable before the task starts; nil if the task only reads.
-	Intent *Entry
-	// Call is what TaskMove sends; CallNumber is larger for every call of the lane.
-	Call       topology.Call
-	CallNumber int
+	// Intents must all be durable before the task starts; none if the task only reads.
+	Intents []Entry
+	// Calls is what TaskMove sends, in this order; each has an intent. FirstCall is the number of the first one, the others are
+	// numbered on. After a call that failed as such the rest must not be made.
+	Calls     []topology.Call
+	FirstCall int
 	// Devices are those that the task is about, in plan order, for TaskConsole with devices, TaskBefore, TaskLook,
 	// TaskLookBack, TaskVerify, TaskHome and TaskSweep.
 	Devices []TaskDevice

@@ -59,7 +59,27 @@ func Documented() Limits {
 		"CreateSubscribeRelation":  5,
 		"UpdateSubscribeRelation":  5,
 		"QuerySubscribeRelation":   5,
-		"QueryDeviceProp":          50,
+
+		"GetRule":                      50,
+		"ListDataSourceItem":           10,
+		"GetThingScript":               10,
+		"QueryDeviceProp":              50,
+		"SaveDeviceProp":               50,
+		"GetDeviceShadow":              500,
+		"QueryDeviceGroupList":         100,
+		"QueryDeviceGroupByDevice":     50,
+		"QueryDeviceListByDeviceGroup": 5,
+		"CreateDeviceGroup":            500,
+		"BatchAddDeviceGroupRelations": 500,
+		"ListOTAFirmware":              10,
+		"ListOTAJobByFirmware":         10,
+
+		// Their limits are not documented.
+		"ListParser":            0,
+		"GetParser":             0,
+		"ListParserDestination": 0,
+		"ListJob":               0,
+		"QuerySceneRule":        0,
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/iotferry/iotferry/carry"
+	"github.com/iotferry/iotferry/configdiff"
 	"github.com/iotferry/iotferry/iot"
 	"github.com/iotferry/iotferry/migrate"
 	"github.com/iotferry/iotferry/topology"
@@ -69,6 +71,20 @@ type Options struct {
 	// subscription per product: if the source had several, they become one. Empty leaves subscriptions as they came
 	// along. Strategies preregistered and tsl read it.
 	Group string
+	// MNSGroup names a consumer group of the source that is to get what the MNS queues of the lane's products get, as the target has no MNS: it is found
+	// by name or created, and subscribed before anything moves, and a client has to read it before the lane goes on. See [MNSSwitch]. Empty
+	// leaves the switch to the caller. A return of the lane leaves the subscription.
+	MNSGroup string
+	// MNSFlow replaces what proves that this group is read, for callers who can see in their own server whether messages arrive, or whose
+	// devices are silent for days. An error of kind [iot.Transient] is "not yet". Nil asks the group's status.
+	MNSFlow func(context.Context, *migrate.Env) error
+	// Carry is where the labels and groups of the lane's devices are kept before the first of them moves, to be given to them at the target after
+	// the last has: see package carry. All lanes of a campaign share one, and every process of it needs the same. Nil leaves
+	// labels and groups to the caller. A return of the lane needs nothing: what a device had at the source is there again.
+	Carry carry.Store
+	// Carried is told what was carried, and what differs still, before the stage ends; its error is the stage's. Nil ends the
+	// stage when nothing that was kept is missing, and tries again until its deadline otherwise.
+	Carried func(context.Context, *migrate.Env, carry.Result, []configdiff.DeviceDifference) error
 	// MaxBacklog is how many messages may still wait in each of the product's consumer groups at the source for the
 	// subscription to count as proven. Zero means none; a busy group is rarely empty.
 	MaxBacklog int
@@ -126,11 +142,20 @@ func (o Options) Check() error {
 		return refuse("Pub.Acks is set, but Pub.Acknowledges is not: it has to tell what acknowledges a message")
 	case slices.Contains(o.Canaries, nil):
 		return refuse("Canaries holds nil: leave it out")
+	case o.Carried != nil && o.Carry == nil:
+		return refuse("Carried is set, but Carry is not: nothing is carried")
+	case o.MNSFlow != nil && o.MNSGroup == "":
+		return refuse("MNSFlow is set, but MNSGroup is not: there is no group to look at")
 	case o.Replies != nil && o.Services == nil:
 		return refuse("Replies is set, but Services is not: no service is called without it")
 	}
-	if n := len(o.Group); n > 0 && (n < minGroupName || n > maxGroupName) {
-		return refuse("Group %q has %d characters: %d to %d are allowed", o.Group, n, minGroupName, maxGroupName)
+	for _, g := range []struct{ field, name string }{{"Group", o.Group}, {"MNSGroup", o.MNSGroup}} {
+		if g.name == "" {
+			continue
+		}
+		if err := checkGroupName(g.field, g.name); err != nil {
+			return err
+		}
 	}
 	if o.NewDeviceName != "" {
 		if err := iot.CheckDeviceName(o.NewDeviceName); err != nil {

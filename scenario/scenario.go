@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/iotferry/iotferry/iot"
 	"github.com/iotferry/iotferry/migrate"
@@ -65,7 +66,10 @@ func newStrategy(name string, o Options, page func(*guide) []migrate.Stage) migr
 		if m := match(l); !m.Fits {
 			return nil, &iot.Error{Kind: iot.Invalid, Op: "strategy " + name, Message: "lane " + l.ID + " does not fit: " + m.Why}
 		}
-		return page(&guide{Options: o, lane: l}), nil
+		g := &guide{Options: o, lane: l}
+		stages := page(g)
+		stages = slices.Insert(stages, len(stages)-1, g.carry()...) // the last stage looks at everything once more
+		return slices.Concat(g.fromMNS(), g.keep(), stages), nil
 	}
 	return migrate.NewStrategy(name, match, stages)
 }

@@ -29,6 +29,9 @@ func (g *guide) firstGray(what string, p proof, notes ...string) migrate.Stage {
 
 // mnsHint tells what does not come along.
 func (g *guide) mnsHint() string {
+	if has(g.lane, mns) && g.MNSGroup != "" {
+		return fmt.Sprintf(", but the MNS subscriptions of the lane do not: consumer group %q gets their messages", g.MNSGroup)
+	}
 	if has(g.lane, mns) {
 		return ", but the MNS subscriptions of the lane do not: read the messages by AMQP instead"
 	}

@@ -19,7 +19,7 @@ func (s subscription) run(ctx context.Context, env *migrate.Env) error {
 	var id string
 	if s.group != "" {
 		var err error
-		if id, err = s.findOrCreate(ctx, env); err != nil {
+		if id, err = findOrCreate(ctx, "subscription", env.Platform.Target, s.group); err != nil {
 			return err
 		}
 	}
@@ -31,22 +31,30 @@ func (s subscription) run(ctx context.Context, env *migrate.Env) error {
 	return nil
 }
 
-func (s subscription) findOrCreate(ctx context.Context, env *migrate.Env) (string, error) {
-	target := env.Platform.Target
-	for g, err := range target.Groups(ctx) {
+// findGroup returns the ID of the consumer group of a name; empty if there is none.
+func findGroup(ctx context.Context, op string, at iot.View, name string) (string, error) {
+	for g, err := range at.Groups(ctx) {
 		if err != nil {
-			return "", fmt.Errorf("subscription: read groups at %s: %w", target.Info, err)
+			return "", fmt.Errorf("%s: read groups at %s: %w", op, at.Info, err)
 		}
-		if g.Name == s.group {
+		if g.Name == name {
 			return g.ID, nil
 		}
 	}
-	g, err := target.CreateGroup(ctx, s.group)
+	return "", nil
+}
+
+// findOrCreate returns the ID of the consumer group of a name. One whose creation has no answer, or is somebody else's, is found the next time.
+func findOrCreate(ctx context.Context, op string, at iot.Instance, name string) (string, error) {
+	if id, err := findGroup(ctx, op, at.View, name); id != "" || err != nil {
+		return id, err
+	}
+	g, err := at.CreateGroup(ctx, name)
 	if errors.Is(err, iot.Conflict) || errors.Is(err, iot.UnknownOutcome) {
-		return "", notYet("subscription", "group %q was created, but %s does not show it yet", s.group, target.Info)
+		return "", notYet(op, "group %q was created, but %s does not show it yet", name, at.Info)
 	}
 	if err != nil {
-		return "", fmt.Errorf("subscription: create group %q at %s: %w", s.group, target.Info, err)
+		return "", fmt.Errorf("%s: create group %q at %s: %w", op, name, at.Info, err)
 	}
 	return g.ID, nil
 }

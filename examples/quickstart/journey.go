@@ -18,7 +18,7 @@ func demo() io.Reader { return fleets.Demo() }
 // A journey is a campaign that is ready to start.
 type journey struct {
 	town       *town.Town
-	survey     *migrate.Survey
+	preflight  *migrate.PreflightReport
 	strategies []migrate.Strategy
 	plan       *migrate.Plan
 }
@@ -43,6 +43,10 @@ func prepare(ctx context.Context, name string, how town.How) (_ *journey, err er
 	if err != nil {
 		return nil, err
 	}
+	preflight, err := survey.Preflight()
+	if err != nil {
+		return nil, err
+	}
 	options := town.Options(t)
 	options.Canaries, options.MaxBacklog = t.Canaries(), t.MaxBacklog()
 	strategies := scenario.All(options)
@@ -50,7 +54,7 @@ func prepare(ctx context.Context, name string, how town.How) (_ *journey, err er
 	if err != nil {
 		return nil, err
 	}
-	return &journey{town: t, survey: survey, strategies: strategies, plan: plan}, nil
+	return &journey{town: t, preflight: preflight, strategies: strategies, plan: plan}, nil
 }
 
 // mayStart returns an error that says where the fleet file forbids the campaign as a whole.

@@ -100,7 +100,9 @@ func (p program) showPreflight(f flags, j *journey) (code int, done bool) {
 	case f.json && f.preflight:
 		return p.writeJSON(preflightOf(j.plan), exitProven), true
 	case !f.json:
-		show.Preflight(p.stdout, j.survey, j.plan.Issues)
+		if err := j.preflight.WriteText(p.stdout); err != nil {
+			return p.fail(err, exitUnproven), true
+		}
 	}
 	return exitProven, f.preflight
 }

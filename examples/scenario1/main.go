@@ -33,9 +33,13 @@ func migrateMeters(ctx context.Context, w io.Writer, how town.How) (report *migr
 	defer func() { err = errors.Join(err, customer.Close()) }()
 	platform := customer.Platform()
 
-	// Survey: look at both instances, and declare what no API shows. Nothing is written.
-	survey, err := migrate.TakeSurvey(ctx, platform.Source.View, platform.Target.View, platform.Account, customer.Declared())
+	// Preflight: look at both instances, and declare what no API shows. Nothing is written. It says at once what is blocked,
+	// what to know, and what is left to people.
+	preflight, err := migrate.Preflight(ctx, platform.Source.View, platform.Target.View, platform.Account, customer.Declared())
 	if err != nil {
+		return nil, err
+	}
+	if err := preflight.WriteText(w); err != nil {
 		return nil, err
 	}
 
@@ -44,11 +48,10 @@ func migrateMeters(ctx context.Context, w io.Writer, how town.How) (report *migr
 	strategies := []migrate.Strategy{scenario.Direct(scenario.Options{
 		Sink: customer.Sink(), Canaries: customer.Canaries(),
 	})}
-	plan, err := migrate.Planner{Strategies: strategies}.Plan(survey)
+	plan, err := migrate.Planner{Strategies: strategies}.Plan(preflight.Survey)
 	if err != nil {
 		return nil, err
 	}
-	show.Preflight(w, survey, plan.Issues)
 	show.Plan(w, plan)
 
 	// Run: small gray batches first, each proven by observation before the next one moves. The operator performs what

@@ -239,28 +239,6 @@ func (c *Cloud) register(v *view, name string) *device {
 	return d
 }
 
-// QueryDevicePropResponse holds a device's labels.
-type QueryDevicePropResponse struct{ Props map[string]string }
-
-// QueryDeviceProp reads the labels of a device. They do not move with it, and are there again when it
-// returns.
-func (c *Cloud) QueryDeviceProp(ctx context.Context, r DeviceRequest) (QueryDevicePropResponse, error) {
-	op := deviceOp("QueryDeviceProp", r.IotInstanceId, r.id())
-	return call(ctx, c, op, func(Fault) (QueryDevicePropResponse, error) {
-		out := QueryDevicePropResponse{Props: map[string]string{}}
-		v, d, err := c.find(r.IotInstanceId, r.id())
-		if err != nil {
-			return out, err
-		}
-		if d.origin == v.in {
-			for key, value := range d.labels {
-				out.Props[key] = value
-			}
-		}
-		return out, nil
-	})
-}
-
 // ListDistributedDeviceRequest asks for a page of the devices that device distribution has placed.
 // PageSize is 1 to 200. The API takes no instance; the other fields filter.
 type ListDistributedDeviceRequest struct {

@@ -160,7 +160,7 @@ func (c *Cloud) QueryThingModelPublished(
 		if r.ModelVersion != "" && r.ModelVersion != modelVersion {
 			return out, refuse(codeNoVersion, "the thing model of product %s has no version %q", r.ProductKey, r.ModelVersion)
 		}
-		out.ThingModelJson = slices.Clone(v.product.tsl)
+		out.ThingModelJson = slices.Clone(v.tsl())
 		return out, nil
 	})
 }

@@ -58,7 +58,8 @@ func (c *Cloud) ListRule(ctx context.Context, r ListRuleRequest) (ListRuleRespon
 func (r *rule) info() RuleInfo {
 	return RuleInfo{
 		Id: r.id, Name: r.name, ProductKey: r.view.product.key, ShortTopic: r.filter,
-		Topic: "/" + r.view.product.key + r.filter, Status: "RUNNING", DataType: "JSON", Select: "*",
+		Topic: "/" + r.view.product.key + r.filter, Status: runningWord(!r.stopped), DataType: r.dataType,
+		Select: r.query, Where: r.where,
 	}
 }
 
@@ -87,17 +88,52 @@ func (c *Cloud) ListRuleActions(ctx context.Context, r ListRuleActionsRequest) (
 		if err != nil {
 			return out, err
 		}
-		for _, rule := range in.rules {
-			if rule.id != r.RuleId {
-				continue
-			}
-			for i, kind := range rule.actions {
-				out.RuleActionInfo = append(out.RuleActionInfo, RuleActionInfo{
-					Id: i + 1, RuleId: rule.id, Type: kind, Status: "NORMAL", Configuration: "{}",
-				})
-			}
-			return out, nil
+		rule, err := in.rule(r.RuleId)
+		if err != nil {
+			return out, err
 		}
-		return out, refuse(codeNoRule, "there is no rule %q on this instance", r.RuleId)
+		for i, o := range rule.outputs {
+			out.RuleActionInfo = append(out.RuleActionInfo, RuleActionInfo{
+				Id: i + 1, RuleId: rule.id, Type: o.Type, Status: "NORMAL", Configuration: string(o.Configuration), ErrorActionFlag: o.OnError,
+			})
+		}
+		return out, nil
+	})
+}
+
+// rule returns the rule of an ID.
+func (in *instance) rule(id string) (*rule, error) {
+	for _, r := range in.rules {
+		if r.id == id {
+			return r, nil
+		}
+	}
+	return nil, refuse(codeNoRule, "there is no rule %q on this instance", id)
+}
+
+// runningWord is the status of rules and parsers.
+func runningWord(running bool) string {
+	if running {
+		return "RUNNING"
+	}
+	return "STOP"
+}
+
+// GetRuleRequest asks for one rule.
+type GetRuleRequest struct{ IotInstanceId, RuleId string }
+
+// GetRule reads one rule. An ID of another instance is not found.
+func (c *Cloud) GetRule(ctx context.Context, r GetRuleRequest) (RuleInfo, error) {
+	op := Op{Name: "GetRule", Instance: r.IotInstanceId}
+	return call(ctx, c, op, func(Fault) (RuleInfo, error) {
+		in, err := c.instance(r.IotInstanceId)
+		if err != nil {
+			return RuleInfo{}, err
+		}
+		rule, err := in.rule(r.RuleId)
+		if err != nil {
+			return RuleInfo{}, err
+		}
+		return rule.info(), nil
 	})
 }

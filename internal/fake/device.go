@@ -1,6 +1,7 @@
 package fake
 
 import (
+	"encoding/json"
 	"math"
 	"time"
 
@@ -14,12 +15,14 @@ type device struct {
 	secret  iot.Secret
 	gateway *device
 	subs    []*device
-	labels  map[string]string
-	home    *instance // where it lives
-	origin  *instance // where it was created
-	stay    stay      // the newest
-	past    []stay    // those before, oldest first
-	client  *client   // nil if it was never more than simulated
+	labels  map[*instance]map[string]string // they stay where they were given
+	shadow  json.RawMessage                 // it goes with the device
+	groups  []*deviceGroup                  // of all instances
+	home    *instance                       // where it lives
+	origin  *instance                       // where it was created
+	stay    stay                            // the newest
+	past    []stay                          // those before, oldest first
+	client  *client                         // nil if it was never more than simulated
 
 	seed          uint64 // for all that varies between devices
 	shown         uint64 // a bit per instance whose registry shows it

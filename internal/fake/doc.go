@@ -43,8 +43,12 @@
 // # Differences from the platform
 //
 //   - There is one account, which owns everything; permissions, RAM users, regions and signatures do not exist.
-//   - Only the APIs that have a method here exist. Device groups, OTA, jobs, scenes, the shadow,
-//     device distribution as an act, deletion of devices, and changes of the topology by a server are missing.
+//   - Only the APIs that have a method here exist. Changes of parsers, scripts, jobs, update batches, scenes and the shadow, dynamic
+//     groups of devices, device distribution as an act, deletion of devices, and changes of the topology by a server are missing.
+//   - Parsers, jobs, update batches and scenes can be read, and have no effect. [Cloud.Setup] puts them there. Each parser has a data
+//     source of its own, and there is nothing behind the address of a script. A device's shadow goes with it.
+//   - What comes along with a product comes at its first gray batch, and is a copy. Rules and parsers send to the consumer group that stands
+//     for theirs.
 //   - QueryThingModelPublished answers in the form of GetThingModelTslPublished, that of fleet files.
 //   - A thing model has one version, v1.0.0; asking for another is refused with a code of the fake's own.
 //   - Histories tell neither that a start is too long ago, nor that an identifier is not in the thing model: there are no rows then.

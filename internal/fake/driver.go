@@ -45,8 +45,10 @@ func (d *driver) instance(in *instance) iot.Instance {
 			Info:     iot.InstanceInfo{ID: in.id, Type: in.kind, Region: d.cloud.account.Region},
 			Registry: d, StateReader: d, TopologyReader: d, ForwardingReader: d, ModelReader: d,
 			ModelVersionReader: d, HistoryReader: d,
+			Config: iot.ConfigReaders{Rules: d, Parsers: d, Scripts: d, Labels: d, DeviceGroups: d, Shadows: d, Jobs: d},
 		},
 		Commander: d, Registrar: d, Subscriber: d,
+		Configure: iot.ConfigWriters{Labels: d, DeviceGroups: d},
 	}
 }
 

@@ -110,7 +110,11 @@ func tooMany(api string, n, most int) error {
 	if n >= 1 && n <= most {
 		return nil
 	}
-	return &iot.Error{Kind: iot.Invalid, Op: api, Message: fmt.Sprintf("%d device names: 1 to %d are allowed in a call", n, most)}
+	return tooManyOf(api, "device names", n, most)
+}
+
+func tooManyOf(api, what string, n, most int) error {
+	return &iot.Error{Kind: iot.Invalid, Op: api, Message: fmt.Sprintf("%d %s: 1 to %d are allowed in a call", n, what, most)}
 }
 
 // paged yields the rows of pages, from page 1 on, until one is the last. On an error it yields the zero

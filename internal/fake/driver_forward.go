@@ -18,9 +18,7 @@ func (d *driver) Rules(ctx context.Context) iter.Seq2[iot.Rule, error] {
 		}
 		var list []iot.Rule
 		for _, row := range out.RuleInfo {
-			r := iot.Rule{
-				ID: row.Id, Name: row.Name, ProductKey: row.ProductKey, Topic: row.ShortTopic, Running: row.Status == "RUNNING",
-			}
+			r := ruleOf(row)
 			if r.Actions, err = d.actions(ctx, row.Id); err != nil {
 				return nil, false, err
 			}

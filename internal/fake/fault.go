@@ -113,6 +113,16 @@ const (
 	codeNoRelation   = "iot.subscribe.NotExistedSubscribeRelation"
 	codeRelationHere = "iot.subscribe.AlreadyExistedSubscribeRelation"
 	codeBadRelation  = "iot.subscribe.InvalidSubscribeRelation"
+
+	// Neither are these: labels, groups of devices, parsers, scripts, update batches.
+	codeBadLabels        = "iot.device.InvalidDeviceProp"
+	codeNoDeviceGroup    = "iot.group.NotExistedGroup"
+	codeDeviceGroupTaken = "iot.group.AlreadyExistedGroupName"
+	codeBadDeviceGroup   = "iot.group.InvalidGroup"
+	codeNoParser         = "iot.parser.NotExistedParser"
+	codeNoDataSource     = "iot.parser.NotExistedDataSource"
+	codeNoScript         = "iot.prod.NotExistedThingScript"
+	codeNoFirmware       = "iot.ota.NotExistedFirmware"
 )
 
 // refuse is a business error: HTTP 200 and Success=false.

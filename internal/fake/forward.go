@@ -14,9 +14,17 @@ type rule struct {
 	filter  string // below the product: /+/user/update
 	actions []string
 	since   stamp
+
+	outputs  []iot.RuleAction // what stands behind actions, one for one
+	query    string           // its SELECT
+	where    string
+	dataType string
+	stopped  bool
 }
 
-func (r *rule) takes(d *device, suffix string) bool { return matches(r.filter, "/"+d.name+suffix) }
+func (r *rule) takes(d *device, suffix string) bool {
+	return !r.stopped && matches(r.filter, "/"+d.name+suffix)
+}
 
 // A link is one consumer group's part of a product's AMQP subscription.
 type link struct {

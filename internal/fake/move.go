@@ -89,19 +89,22 @@ func (c *Cloud) productRefusal(p *product) string {
 }
 
 // bringProduct copies what comes along with a product in its gray phase: the product itself, its rules
-// under new IDs, and its AMQP subscriptions. MNS subscriptions, labels and groups of devices stay.
+// under new IDs, its parsers, its script and its AMQP subscriptions. MNS subscriptions, labels, groups of devices, jobs and
+// update batches stay.
 func (c *Cloud) bringProduct(p *product, from, to *instance) {
 	source := from.views[p.key]
 	v := to.views[p.key]
 	if v == nil {
 		v = to.add(p)
+		v.model, v.script = source.model, source.script
 	}
 	if len(v.rules)+len(v.links) > 0 {
 		return
 	}
 	for _, r := range source.rules {
-		c.addRule(v, r.name, r.filter, r.actions, c.at)
+		c.bringRule(r, v)
 	}
+	c.bringParsers(p, from, to)
 	for _, l := range source.links {
 		c.subscribe(v, c.counterpart(l.group, to), l.events)
 	}
@@ -124,12 +127,21 @@ func (c *Cloud) counterpart(g *group, to *instance) *group {
 	return to.addGroup(id, g.name, c.at)
 }
 
-func (c *Cloud) addRule(v *view, name, filter string, actions []string, since stamp) {
-	v.in.nextRule++
+func (c *Cloud) addRule(v *view, name, filter string, actions []string, since stamp) *rule {
 	r := &rule{
-		id:   fmt.Sprint(100000*(v.in.index+1) + v.in.nextRule),
-		name: name, view: v, filter: filter, actions: actions, since: since,
+		id: v.in.newID(), name: name, view: v, filter: filter, actions: actions, since: since,
+		query: "*", dataType: "JSON",
+	}
+	for _, kind := range actions {
+		r.outputs = append(r.outputs, iot.RuleAction{Type: kind, Configuration: emptyConfiguration()})
 	}
 	v.in.rules = append(v.in.rules, r)
 	v.rules = append(v.rules, r)
+	return r
+}
+
+// newID returns the ID of a new rule, parser or the like of an instance.
+func (in *instance) newID() string {
+	in.nextRule++
+	return fmt.Sprint(100000*(in.index+1) + in.nextRule)
 }

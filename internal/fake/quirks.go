@@ -113,6 +113,9 @@ type Quirks struct {
 	// KeepsGroupIDs lets a consumer group that comes along have the same ID at the target. Default
 	// false: it gets a new one and keeps its name. DEFAULT_GROUP exists on every instance, with this ID.
 	KeepsGroupIDs bool
+	// ParsersStay leaves data-forwarding parsers behind. Default false: they come along like rules, which the documents do not say in
+	// so many words.
+	ParsersStay bool
 	// NoticeGroups are the IDs of the consumer groups of the source that get instance-migration
 	// messages. Default nil: those that the product is subscribed to. An empty list: none.
 	NoticeGroups []string

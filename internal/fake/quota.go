@@ -10,21 +10,26 @@ func perSecond(api string) int {
 		return 1600
 	case "RRpc":
 		return 1000
-	case "GetDeviceStatus", "GetThingTopo", "InvokeThingService", "SetDeviceProperty":
+	case "GetDeviceStatus", "GetThingTopo", "InvokeThingService", "SetDeviceProperty", "GetDeviceShadow",
+		"CreateDeviceGroup", "BatchAddDeviceGroupRelations":
 		return 500
+	case "QueryDeviceGroupList":
+		return 100
 	case "QueryProductList", "QueryProduct", "QueryDevice", "QueryDeviceByStatus", "BatchGetDeviceState",
 		"QueryDeviceDetail", "QueryDeviceStatistics", "GetGatewayBySubDevice", "ListRuleActions", "QueryDeviceProp",
-		"QueryDevicePropertyData", "QueryDeviceEventData", "QueryDeviceServiceData":
+		"QueryDevicePropertyData", "QueryDeviceEventData", "QueryDeviceServiceData", "GetRule", "SaveDeviceProp",
+		"QueryDeviceGroupByDevice":
 		return 50
 	case "RegisterDevice":
 		return 30
 	case "ListRule":
 		return 20
-	case "QueryThingModelPublished", "ListThingModelVersion", "QueryDevicePropertiesData":
+	case "QueryThingModelPublished", "ListThingModelVersion", "QueryDevicePropertiesData", "ListDataSourceItem",
+		"GetThingScript", "ListOTAFirmware", "ListOTAJobByFirmware":
 		return 10
 	case "BatchGrayMigrationDevice", "BatchQueryDeviceDetail", "ListDistributedDevice", "CreateConsumerGroup",
 		"QueryConsumerGroupList", "QueryConsumerGroupStatus", "CreateSubscribeRelation",
-		"UpdateSubscribeRelation", "QuerySubscribeRelation":
+		"UpdateSubscribeRelation", "QuerySubscribeRelation", "QueryDeviceListByDeviceGroup":
 		return 5
 	}
 	return 0

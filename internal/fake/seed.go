@@ -180,7 +180,9 @@ func (c *Cloud) seedDevice(f *fleet.Device, age int) error {
 	d.powered = f.Status == iot.Online && !c.noDevices
 	d.reconnects = f.Reconnects
 	d.distributed = f.Distributed
-	d.labels = maps.Clone(f.Labels)
+	if len(f.Labels) > 0 {
+		d.labels = map[*instance]map[string]string{d.home: maps.Clone(f.Labels)}
+	}
 	d.seedStay(c.at)
 	d.stay.mute = c.noDevices
 	c.show(d, d.home)

@@ -1,6 +1,7 @@
 package fake
 
 import (
+	"encoding/json"
 	"slices"
 
 	"github.com/iotferry/iotferry/iot"
@@ -18,6 +19,12 @@ type instance struct {
 	rules  []*rule
 
 	nextRule int
+
+	parsers      []iot.Parser // of their script, topics and destinations
+	deviceGroups []*deviceGroup
+	jobs         []iot.Job
+	updates      []iot.OTAJob
+	scenes       []iot.Scene
 }
 
 func (in *instance) bit() uint64 { return 1 << in.index }
@@ -48,6 +55,16 @@ type view struct {
 	rules   []*rule
 	links   []*link // its AMQP subscription: one link per consumer group
 	mns     *iot.Subscription
+	model   json.RawMessage // what this instance shows in place of the product's own; nil for nothing
+	script  string          // the language of its data-parsing script; empty for none
+}
+
+// tsl returns the thing model that the instance shows.
+func (v *view) tsl() json.RawMessage {
+	if v.model != nil {
+		return v.model
+	}
+	return v.product.tsl
 }
 
 func (in *instance) add(p *product) *view {

@@ -15,7 +15,7 @@ func (c *campaign) append(ctx context.Context, after int64, entries []migrate.En
 		return err
 	}
 	defer c.give()
-	unlock, err := lock(ctx, c.lockPath())
+	unlock, err := c.lock(ctx)
 	if err != nil {
 		return err
 	}

@@ -133,7 +133,7 @@ func (c *campaign) snapshot(ctx context.Context, after int64) (*scanner, error) 
 	if err := c.open(); err != nil || c.file == nil {
 		return nil, err
 	}
-	unlock, err := lockToRead(ctx, c.lockPath())
+	unlock, err := c.lockToRead(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -157,7 +157,7 @@ func (c *campaign) readEnd(ctx context.Context, from position) ([]migrate.Entry,
 		return nil, err
 	}
 	defer c.give()
-	unlock, err := lockToRead(ctx, c.lockPath())
+	unlock, err := c.lockToRead(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"github.com/iotferry/iotferry/migrate"
 )
@@ -20,15 +21,16 @@ type Dir struct {
 	// Logger is told about torn tails, at level Warn. Nil discards. Set it before the first use.
 	Logger *slog.Logger
 
-	path string
-	open opener
+	path     string
+	open     opener
+	patience time.Duration // with a lock that another process holds
 
 	mu        sync.Mutex
 	campaigns map[string]*campaign
 	closed    bool
 }
 
-var _ migrate.Journal = (*Dir)(nil)
+var _ migrate.Leaser = (*Dir)(nil)
 
 // Open returns the journal in a directory. It makes the directory if there is none; its parent must be
 // there. Nothing else is read or written before the first use of a campaign. Close the Dir after
@@ -41,7 +43,7 @@ func Open(dir string) (*Dir, error) {
 	if err := makeDir(path); err != nil {
 		return nil, fmt.Errorf("journal directory %s: %w", path, err)
 	}
-	return &Dir{path: path, open: openFile, campaigns: map[string]*campaign{}}, nil
+	return &Dir{path: path, open: openFile, patience: lockPatience, campaigns: map[string]*campaign{}}, nil
 }
 
 func makeDir(path string) error {

@@ -34,5 +34,9 @@
 // The file <campaign>.lock is locked during each append, and for a moment when a reader starts.
 // So a status command, a person's decision and a runner can use one directory at the same time; who appends
 // after an entry that is not the last gets [migrate.ErrConflict]. The lock is advisory and needs a
-// local file system. Never remove it while a process uses the directory.
+// local file system. Never remove it while a process uses the directory. A process that was stopped in the middle of an
+// append keeps it: others give up after 30 s, with an error that names who has the lease.
+//
+// A runner has the campaign's lease from its start to its end: see [migrate.Leaser]. The file <campaign>.lease says who has
+// it, and <campaign>.lease-1 is locked as long as that process lives. Each take-over locks a file with the next number.
 package journal

@@ -67,3 +67,24 @@ func ExampleNewMemory() {
 	// Output:
 	// journal: campaign "../plant": use only A-Z, a-z, 0-9, '-', '_' and '.' in the name
 }
+
+// A second runner is told who has the campaign. Runner.Run takes the lease by itself.
+func ExampleMemory_Lease() {
+	ctx := context.Background()
+	j := journal.NewMemory()
+	first := migrate.Holder{Owner: "replica-1", Host: "plant", PID: 4711, Since: time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC)}
+	release, err := j.Lease(ctx, "plant-7", first, false)
+	if err != nil {
+		log.Fatal(err)
+	}
+	_, err = j.Lease(ctx, "plant-7", migrate.Holder{Owner: "replica-2"}, false)
+	if held, ok := errors.AsType[*migrate.HeldError](err); ok {
+		fmt.Println("held by", held.Holder)
+	}
+	release()
+	_, err = j.Lease(ctx, "plant-7", migrate.Holder{Owner: "replica-2"}, false)
+	fmt.Println(err)
+	// Output:
+	// held by "replica-1", process 4711 on host "plant" since 2026-03-02T08:00:00Z
+	// <nil>
+}

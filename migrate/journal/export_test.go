@@ -3,6 +3,7 @@ package journal
 import (
 	"io/fs"
 	"strings"
+	"time"
 )
 
 // Bytes returns the lines that a memory journal keeps of a campaign.
@@ -57,3 +58,6 @@ func Seal(text string) []byte {
 func Load(data []byte) *Memory {
 	return &Memory{campaigns: map[string]*account{"plant-7": {data: data}}}
 }
+
+// SetPatience sets how long a Dir waits for a lock that another process holds.
+func SetPatience(d *Dir, patience time.Duration) { d.patience = patience }

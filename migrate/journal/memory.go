@@ -16,6 +16,7 @@ import (
 type Memory struct {
 	mu        sync.Mutex
 	campaigns map[string]*account
+	leases    map[string]*migrate.Holder
 }
 
 // An account has the lines of one campaign. Bytes once written never change, so readers keep them without a lock.
@@ -24,7 +25,7 @@ type account struct {
 	data []byte
 }
 
-var _ migrate.Journal = (*Memory)(nil)
+var _ migrate.Leaser = (*Memory)(nil)
 
 // NewMemory returns an empty journal.
 func NewMemory() *Memory { return &Memory{} }
@@ -89,4 +90,34 @@ func (m *Memory) snapshot(campaign string, after int64) ([]byte, position) {
 	}
 	from := a.start(after)
 	return a.data[from.off:], from
+}
+
+// Lease implements [migrate.Leaser].
+func (m *Memory) Lease(ctx context.Context, campaign string, h migrate.Holder, takeOver bool) (release func(), err error) {
+	if err := checkName(campaign); err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("journal %s: %w", campaign, err)
+	}
+	if other := m.leases[campaign]; other != nil && !takeOver {
+		return nil, fmt.Errorf("journal %s: %w", campaign, &migrate.HeldError{Holder: *other})
+	}
+	if m.leases == nil {
+		m.leases = map[string]*migrate.Holder{}
+	}
+	mine := &h
+	m.leases[campaign] = mine
+	return func() { m.free(campaign, mine) }, nil
+}
+
+// free ends a lease that was not taken over.
+func (m *Memory) free(campaign string, h *migrate.Holder) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.leases[campaign] == h {
+		delete(m.leases, campaign)
+	}
 }

@@ -201,9 +201,7 @@ func (d *driver) record(entries ...migrate.Entry) {
 }
 
 func (d *driver) do(t migrate.Task) {
-	if t.Intent != nil {
-		d.record(*t.Intent)
-	}
+	d.record(t.Intents...)
 	lane := d.plan.Lanes[t.Lane]
 	e := migrate.Entry{Lane: lane.Lane.ID, Stage: lane.Stages[t.Stage].Name, Wave: t.Wave + 1}
 	switch t.Kind {
@@ -216,10 +214,12 @@ func (d *driver) do(t migrate.Task) {
 		e.Kind = migrate.EntryWave
 		d.record(e)
 	case migrate.TaskMove:
-		d.now = d.now.Add(200 * time.Millisecond)
-		e.Kind, e.Call, e.Product = migrate.EntryOutcome, t.CallNumber, t.Call.ProductKey
-		d.moved += len(t.Call.Names)
-		d.record(e)
+		for i, call := range t.Calls {
+			d.now = d.now.Add(200 * time.Millisecond)
+			e.Kind, e.Call, e.Product = migrate.EntryOutcome, t.FirstCall+i, call.ProductKey
+			d.moved += len(call.Names)
+			d.record(e)
+		}
 	case migrate.TaskLook:
 		e.Kind = migrate.EntryLook
 		d.chunks(t.Devices, e, func(e *migrate.Entry, ids []iot.DeviceID) { e.Arrived = ids })

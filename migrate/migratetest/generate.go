@@ -23,6 +23,9 @@ type GenerateOptions struct {
 	// OfflineEvery lets the last of every so many devices of a product be offline from the start; zero
 	// lets all be online. Gateways are never offline.
 	OfflineEvery int
+	// MNS gives DirectProduct and PreRegisteredProduct an MNS queue for device data and lifecycle messages, beside a subscription of the consumer
+	// group DEFAULT_GROUP to device data.
+	MNS bool
 	// Empty is how many products without devices there are, each with a rule.
 	Empty int
 }
@@ -109,6 +112,7 @@ type forwarding struct {
 	Topic   string      `json:"topic,omitempty"`
 	Actions []string    `json:"actions,omitempty"`
 	Group   string      `json:"consumerGroup,omitempty"`
+	Queue   string      `json:"queue,omitempty"`
 	Events  []iot.Event `json:"events,omitempty"`
 }
 
@@ -136,7 +140,10 @@ func (g *generator) direct() {
 	if g.options.Direct == 0 {
 		return
 	}
-	g.product(DirectProduct, "Meter", iot.Direct, toTable("/+/user/update"))
+	p := g.product(DirectProduct, "Meter", iot.Direct, toTable("/+/user/update"))
+	if g.options.MNS {
+		p.Forwarding = append(p.Forwarding, forwarding{Type: "amqp", Group: "DEFAULT_GROUP", Events: []iot.Event{iot.DeviceData}}, toQueue("meters"))
+	}
 	for range g.options.Direct {
 		g.device(DirectProduct, "direct", "")
 	}
@@ -150,6 +157,9 @@ func (g *generator) preRegistered() {
 		Type: "amqp", Group: "DEFAULT_GROUP", Events: []iot.Event{iot.DeviceData, iot.StatusChange},
 	})
 	p.Auth, p.Secret = iot.AuthPerProductPreregistered, "testProductSecret"
+	if g.options.MNS {
+		p.Forwarding = append(p.Forwarding, toQueue("trackers"))
+	}
 	for range g.options.PreRegistered {
 		g.device(PreRegisteredProduct, "tracker", "")
 	}
@@ -194,6 +204,10 @@ func (g *generator) gateways() {
 
 func toTable(topic string) forwarding {
 	return forwarding{Type: "rule", Name: "reports_to_table", Topic: topic, Actions: []string{"OTS"}}
+}
+
+func toQueue(queue string) forwarding {
+	return forwarding{Type: "mns", Queue: queue, Events: []iot.Event{iot.DeviceData, iot.Lifecycle}}
 }
 
 // product adds a product for the devices that follow. What it returns is valid until the next one.

@@ -32,6 +32,12 @@ func (g *guard) instance(i iot.Instance) iot.Instance {
 	i.Commander = guardedCommander{i.Commander, g}
 	i.Registrar = guardedRegistrar{i.Registrar, g}
 	i.Subscriber = guardedSubscriber{i.Subscriber, g}
+	if i.Configure.Labels != nil {
+		i.Configure.Labels = guardedLabels{i.Configure.Labels, g}
+	}
+	if i.Configure.DeviceGroups != nil {
+		i.Configure.DeviceGroups = guardedGroups{i.Configure.DeviceGroups, g}
+	}
 	return i
 }
 
@@ -102,4 +108,29 @@ func (g guardedCommander) Invoke(ctx context.Context, id iot.DeviceID, service s
 func (g guardedCommander) SetProperties(ctx context.Context, id iot.DeviceID, items json.RawMessage) (string, error) {
 	g.guard.pass(ctx)
 	return g.Commander.SetProperties(ctx, id, items)
+}
+
+type guardedLabels struct {
+	iot.LabelWriter
+	guard *guard
+}
+
+func (g guardedLabels) SetLabels(ctx context.Context, id iot.DeviceID, labels map[string]string) error {
+	g.guard.pass(ctx)
+	return g.LabelWriter.SetLabels(ctx, id, labels)
+}
+
+type guardedGroups struct {
+	iot.DeviceGroupWriter
+	guard *guard
+}
+
+func (g guardedGroups) CreateDeviceGroup(ctx context.Context, group iot.DeviceGroup) (iot.DeviceGroup, error) {
+	g.guard.pass(ctx)
+	return g.DeviceGroupWriter.CreateDeviceGroup(ctx, group)
+}
+
+func (g guardedGroups) AddToDeviceGroup(ctx context.Context, groupID string, ids []iot.DeviceID) (iot.GroupAdded, error) {
+	g.guard.pass(ctx)
+	return g.DeviceGroupWriter.AddToDeviceGroup(ctx, groupID, ids)
 }

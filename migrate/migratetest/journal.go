@@ -18,9 +18,16 @@ import (
 // function is called several times, and all journals that it returns are used at once: they must see
 // each other's entries. Journals that implement io.Closer are closed at the end of the subtest.
 //
-// Durability is the one promise that it cannot prove: that needs a machine that loses power.
+// A journal that is a [migrate.Leaser] is tested as such, too.
+//
+// Durability is the one promise that it cannot prove: that needs a machine that loses power. Nor can it end the process that
+// has a lease.
 func TestJournal(t *testing.T, storage func(t *testing.T) (open func() migrate.Journal)) {
-	for _, c := range journalCases {
+	cases := journalCases
+	if leases(storage(t)()) {
+		cases = slices.Concat(cases, leaseCases)
+	}
+	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			open := storage(t)
 			err := c.run(t.Context(), func() migrate.Journal {
@@ -35,6 +42,15 @@ func TestJournal(t *testing.T, storage func(t *testing.T) (open func() migrate.J
 			}
 		})
 	}
+}
+
+// leases reports whether a journal that is not needed for anything else has leases.
+func leases(j migrate.Journal) bool {
+	if closer, ok := j.(io.Closer); ok {
+		defer closer.Close()
+	}
+	_, ok := j.(migrate.Leaser)
+	return ok
 }
 
 // A journalCase returns what a journal got wrong, so that the suite itself can be tested.
@@ -60,6 +76,18 @@ var journalCases = []journalCase{
 	{"two at once", journalTwo},
 	{"detached", journalDetached},
 	{"concurrent", journalConcurrent},
+}
+
+// leaseCases are about journals that are a [migrate.Leaser].
+var leaseCases = []journalCase{
+	{"lease", leaseHeld},
+	{"lease of the dead", leaseReleased},
+	{"leases of campaigns", leaseCampaigns},
+	{"lease taken over", leaseTakenOver},
+	{"void lease", leaseVoid},
+	{"lease and people", leasePeople},
+	{"lease with a done context", leaseDone},
+	{"race for a lease", leaseRace},
 }
 
 const journalCampaign = "conformance-1"

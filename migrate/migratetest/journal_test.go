@@ -23,6 +23,7 @@ type badJournal struct {
 	mu      sync.Mutex
 	reading int
 	entries map[string][]migrate.Entry
+	leases  map[string]*migrate.Holder
 }
 
 func (j *badJournal) Append(ctx context.Context, campaign string, after int64, entries ...migrate.Entry) error {
@@ -31,7 +32,7 @@ func (j *badJournal) Append(ctx context.Context, campaign string, after int64, e
 	if err := ctx.Err(); err != nil && j.flaw != "writes when done" {
 		return err
 	}
-	if j.reading > 0 && j.flaw == "busy while read" {
+	if j.reading > 0 && (j.flaw == "busy while read" || j.flaw == "busy while leased") {
 		return errors.New("busy")
 	}
 	if j.flaw == "one campaign" {
@@ -142,6 +143,45 @@ func (j *badJournal) list(campaign string, after int64) []migrate.Entry {
 	return list[min(after, int64(len(list))):]
 }
 
+func (j *badJournal) Lease(ctx context.Context, campaign string, h migrate.Holder, takeOver bool) (func(), error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if err := ctx.Err(); err != nil && j.flaw != "leases when done" {
+		return nil, err
+	}
+	if j.flaw == "one lease" {
+		campaign = ""
+	}
+	switch other := j.leases[campaign]; {
+	case other == nil, takeOver && j.flaw != "no take-over", j.flaw == "leases to all":
+	case j.flaw == "own refusal":
+		return nil, errors.New("it is taken")
+	case j.flaw == "nobody has it":
+		return nil, &migrate.HeldError{}
+	default:
+		return nil, &migrate.HeldError{Holder: *other}
+	}
+	if j.leases == nil {
+		j.leases = map[string]*migrate.Holder{}
+	}
+	mine := &h
+	j.leases[campaign] = mine
+	if j.flaw == "busy while leased" {
+		j.reading++
+	}
+	return func() { j.free(campaign, mine) }, nil
+}
+
+func (j *badJournal) free(campaign string, mine *migrate.Holder) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	switch {
+	case j.flaw == "keeps leases":
+	case j.leases[campaign] == mine, j.flaw == "frees any lease":
+		delete(j.leases, campaign)
+	}
+}
+
 // TestJournalCases proves that each promise is tested: a journal without a flaw passes all cases, and every
 // flaw is caught by the case made for it.
 func TestJournalCases(t *testing.T) {
@@ -166,8 +206,17 @@ func TestJournalCases(t *testing.T) {
 		"each its own":           "two at once",
 		"shares memory":          "detached",
 		"own conflict":           "concurrent",
+		"nobody has it":          "lease",
+		"keeps leases":           "lease of the dead",
+		"one lease":              "leases of campaigns",
+		"no take-over":           "lease taken over",
+		"frees any lease":        "void lease",
+		"busy while leased":      "lease and people",
+		"leases when done":       "lease with a done context",
+		"leases to all":          "race for a lease",
+		"own refusal":            "race for a lease",
 	}
-	for _, c := range journalCases {
+	for _, c := range slices.Concat(journalCases, leaseCases) {
 		t.Run(c.name, func(t *testing.T) {
 			if err := c.run(t.Context(), badStorage("")); err != nil {
 				t.Errorf("a good journal: %v", err)

@@ -68,6 +68,8 @@ var platformCases = []platformCase{
 	{"thing model", platformModel},
 	{"model versions", platformVersions},
 	{"history", platformHistory},
+	{"configuration", platformConfig},
+	{"configure", platformConfigure},
 	{"wrong instance", platformWrongInstance},
 	{"move", platformMove},
 	{"move refused", platformMoveRefused},

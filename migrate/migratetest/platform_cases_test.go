@@ -38,6 +38,9 @@ func badConnection(b *platformBench, f flaw) Connection {
 func (a *badAdapter) stand(i *iot.Instance) {
 	i.Registry, i.StateReader, i.TopologyReader, i.ForwardingReader, i.ModelReader = a, a, a, a, a
 	i.Commander, i.Registrar, i.Subscriber, i.HistoryReader, i.ModelVersionReader = a, a, a, a, a
+	c, w := badConfig{a, i.Config}, badConfigure{a, i.Configure}
+	i.Config.Rules, i.Config.Parsers, i.Config.Labels, i.Config.DeviceGroups, i.Config.Jobs = c, c, c, c, c
+	i.Configure.Labels, i.Configure.DeviceGroups = w, w
 }
 
 // cut leaves out what is behind the first page, or turns a list round.
@@ -261,6 +264,16 @@ func TestPlatformCases(t *testing.T) {
 		"asks twice":                        "history",
 		"no device has no history":          "history",
 		"loses inputs":                      "history",
+
+		"rules without actions":       "configuration",
+		"first page of parsers":       "configuration",
+		"no device has no labels":     "configuration",
+		"groups of the first level":   "configuration",
+		"first page of update jobs":   "configuration",
+		"labels replace each other":   "configure",
+		"groups have no parent":       "configure",
+		"counts what was there":       "configure",
+		"a lost label is a transient": "configure",
 
 		"moves nothing":         "move",
 		"believes in success":   "move refused",

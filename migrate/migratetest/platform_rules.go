@@ -41,7 +41,7 @@ func everyCall(ctx context.Context, b *platformBench) []namedCall {
 	id := directID(1)
 	gateway := iot.DeviceID{ProductKey: GatewayProduct, DeviceName: "gateway-0000"}
 	drop := func(_ any, err error) error { return err }
-	return []namedCall{
+	return append(everyConfigCall(ctx, at), []namedCall{
 		{"Products", func() error { return drop(collect("", at.Products(ctx))) }},
 		{"Product", func() error { return drop(at.Product(ctx, id.ProductKey)) }},
 		{"Devices", func() error { return drop(collect("", at.Devices(ctx, id.ProductKey))) }},
@@ -78,7 +78,37 @@ func everyCall(ctx context.Context, b *platformBench) []namedCall {
 		}},
 		{"Move", func() error { return drop(b.Platform.Mover.Move(ctx, id.ProductKey, []string{id.DeviceName})) }},
 		{"Receive", func() error { return drop(b.Source.Receive(ctx, "DEFAULT_GROUP", 1)) }},
+	}...)
+}
+
+// everyConfigCall returns one call of each method beyond a view that the driver has.
+func everyConfigCall(ctx context.Context, at iot.Instance) []namedCall {
+	id, config, write := directID(1), at.Config, at.Configure
+	drop := func(_ any, err error) error { return err }
+	var calls []namedCall
+	add := func(there bool, more ...namedCall) {
+		if there {
+			calls = append(calls, more...)
+		}
 	}
+	add(config.Rules != nil, namedCall{"Rule", func() error { return drop(config.Rules.Rule(ctx, "4711")) }})
+	add(config.Parsers != nil, namedCall{"Parsers", func() error { return drop(collect("", config.Parsers.Parsers(ctx))) }})
+	add(config.Scripts != nil, namedCall{"Script", func() error { return drop(config.Scripts.Script(ctx, id.ProductKey)) }})
+	add(config.Labels != nil, namedCall{"Labels", func() error { return drop(config.Labels.Labels(ctx, id)) }})
+	add(config.Shadows != nil, namedCall{"Shadow", func() error { return drop(config.Shadows.Shadow(ctx, id)) }})
+	add(config.DeviceGroups != nil,
+		namedCall{"DeviceGroups", func() error { return drop(collect("", config.DeviceGroups.DeviceGroups(ctx))) }},
+		namedCall{"GroupDevices", func() error { return drop(collect("", config.DeviceGroups.GroupDevices(ctx, "site0001"))) }},
+		namedCall{"DeviceGroupsOf", func() error { return drop(config.DeviceGroups.DeviceGroupsOf(ctx, id)) }})
+	add(config.Jobs != nil,
+		namedCall{"Jobs", func() error { return drop(collect("", config.Jobs.Jobs(ctx))) }},
+		namedCall{"OTAJobs", func() error { return drop(collect("", config.Jobs.OTAJobs(ctx, id.ProductKey))) }},
+		namedCall{"Scenes", func() error { return drop(collect("", config.Jobs.Scenes(ctx))) }})
+	add(write.Labels != nil, namedCall{"SetLabels", func() error { return write.Labels.SetLabels(ctx, id, map[string]string{"a": "b"}) }})
+	add(write.DeviceGroups != nil,
+		namedCall{"CreateDeviceGroup", func() error { return drop(write.DeviceGroups.CreateDeviceGroup(ctx, iot.DeviceGroup{Name: "site_1"})) }},
+		namedCall{"AddToDeviceGroup", func() error { return drop(write.DeviceGroups.AddToDeviceGroup(ctx, "site0001", []iot.DeviceID{id})) }})
+	return calls
 }
 
 // platformKinds lets the platform refuse reads and writes: each is called once, and classified.

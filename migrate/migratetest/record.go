@@ -2,7 +2,6 @@ package migratetest
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -14,13 +13,21 @@ import (
 // A record is what happened on a platform, as far as it concerns moves.
 type record struct {
 	mu      sync.Mutex
-	open    map[iot.DeviceID]bool // by an intent that has no outcome yet
-	meant   map[iot.DeviceID]int  // when the journal first announced a device: the number of its intent
+	open    []announced          // by intents that have no outcome yet, in order
+	meant   map[iot.DeviceID]int // when the journal first announced a device: the number of its intent
 	intents int
 	moves   []sending
 	unknown map[iot.DeviceID]bool // the outcome of their call is, and nobody has looked since
 	blind   []iot.DeviceID        // sent without an intent
 	resent  []iot.DeviceID        // announced again while unknown
+}
+
+// An announced call is one with an intent.
+type announced struct {
+	lane    string
+	call    int
+	devices []iot.DeviceID
+	sent    bool
 }
 
 // A sending is one call that moves devices, or tries to.
@@ -38,13 +45,16 @@ func (r *record) op(op Op) {
 	defer r.mu.Unlock()
 	s := sending{at: op.At}
 	for _, name := range op.Devices {
-		id := iot.DeviceID{ProductKey: op.ProductKey, DeviceName: name}
-		s.devices = append(s.devices, id)
-		if !r.open[id] {
-			r.blind = append(r.blind, id)
-		}
+		s.devices = append(s.devices, iot.DeviceID{ProductKey: op.ProductKey, DeviceName: name})
 	}
 	r.moves = append(r.moves, s)
+	for i := range r.open {
+		if a := &r.open[i]; !a.sent && slices.Equal(a.devices, s.devices) {
+			a.sent = true
+			return
+		}
+	}
+	r.blind = append(r.blind, s.devices...)
 }
 
 // entries records what became durable.
@@ -54,12 +64,16 @@ func (r *record) entries(list []migrate.Entry) {
 	for _, e := range list {
 		switch e.Kind {
 		case migrate.EntryIntent:
-			r.intend(e.Names)
+			r.intend(e)
 		case migrate.EntryOutcome:
 			r.doubt(e.Unknown)
-			r.open = nil
+			r.open = slices.DeleteFunc(r.open, func(a announced) bool {
+				return a.lane == e.Lane && (a.call == e.Call || e.Error != "")
+			})
 		case migrate.EntryRunner:
-			r.doubt(slices.Collect(maps.Keys(r.open)))
+			for _, a := range r.open {
+				r.doubt(a.devices)
+			}
 			r.open = nil
 		case migrate.EntryLook:
 			r.unknown = nil
@@ -76,14 +90,13 @@ func (r *record) doubt(ids []iot.DeviceID) {
 	}
 }
 
-func (r *record) intend(names []iot.DeviceID) {
+func (r *record) intend(e migrate.Entry) {
 	r.intents++
-	r.open = make(map[iot.DeviceID]bool, len(names))
+	r.open = append(r.open, announced{lane: e.Lane, call: e.Call, devices: e.Names})
 	if r.meant == nil {
 		r.meant = make(map[iot.DeviceID]int)
 	}
-	for _, id := range names {
-		r.open[id] = true
+	for _, id := range e.Names {
 		if r.unknown[id] {
 			r.resent = append(r.resent, id)
 		}

@@ -24,6 +24,11 @@ func TestRecord(t *testing.T) {
 		}
 	}
 	outcome, runner, look := migrate.Entry{Kind: migrate.EntryOutcome}, migrate.Entry{Kind: migrate.EntryRunner}, migrate.Entry{Kind: migrate.EntryLook}
+	failed := migrate.Entry{Kind: migrate.EntryOutcome, Error: "throttled"}
+	second := func(id iot.DeviceID) migrate.Entry {
+		return migrate.Entry{Kind: migrate.EntryIntent, Call: 2, Names: migrate.DeviceSet{id}}
+	}
+	outcomeOf2 := migrate.Entry{Kind: migrate.EntryOutcome, Call: 2}
 	lost := migrate.Entry{Kind: migrate.EntryOutcome, Unknown: migrate.DeviceSet{sub}}
 	for name, c := range map[string]struct {
 		steps []any
@@ -33,6 +38,11 @@ func TestRecord(t *testing.T) {
 		"without an intent":  {[]any{send(sub, 0)}, "without an intent"},
 		"after its outcome":  {[]any{intent(sub), send(sub, 0), outcome, send(sub, 0)}, "without an intent"},
 		"gateway first":      {[]any{intent(gateway), send(gateway, 0), outcome, intent(sub), send(sub, 0)}, "after its gateway"},
+		"twice by an intent": {[]any{intent(sub), send(sub, 0), send(sub, 0)}, "without an intent"},
+		"salvo":              {[]any{intent(sub), second(gateway), send(sub, 0), send(gateway, 0), outcome, outcomeOf2}, ""},
+		"salvo in part":      {[]any{intent(sub), second(gateway), send(sub, 0), outcome, send(gateway, 0), outcomeOf2}, ""},
+		"salvo broken off":   {[]any{intent(sub), second(gateway), send(sub, 0), failed, send(gateway, 0)}, "without an intent"},
+		"salvo killed":       {[]any{intent(sub), second(gateway), send(sub, 0), runner, second(gateway)}, "nobody had looked"},
 		"lost, sent again":   {[]any{intent(sub), send(sub, 0), lost, intent(sub)}, "nobody had looked"},
 		"killed, sent again": {[]any{intent(sub), send(sub, 0), runner, intent(sub)}, "nobody had looked"},
 		"looked":             {[]any{intent(sub), send(sub, 0), lost, look, intent(sub), outcome, intent(gateway)}, ""},

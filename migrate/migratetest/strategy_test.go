@@ -3,8 +3,10 @@ package migratetest_test
 import (
 	"context"
 	"encoding/json"
+	"sync"
 	"testing"
 
+	"github.com/iotferry/iotferry/carry"
 	"github.com/iotferry/iotferry/iot"
 	"github.com/iotferry/iotferry/migrate"
 	"github.com/iotferry/iotferry/migrate/migratetest"
@@ -50,6 +52,38 @@ func TestTSL(t *testing.T)           { testScenario(t, scenario.TSL) }
 func testScenario(t *testing.T, strategy func(scenario.Options) migrate.Strategy) {
 	migratetest.TestStrategy(t, migratetest.StrategyTest{}, func(c *migratetest.Cloud) migrate.Strategy {
 		return strategy(options(c))
+	})
+}
+
+// TestMNS lets a consumer group take the place of an MNS queue first.
+func TestMNS(t *testing.T) {
+	fleet := migratetest.Generate(migratetest.GenerateOptions{Direct: 3, MNS: true})
+	migratetest.TestStrategy(t, migratetest.StrategyTest{Fleets: [][]byte{fleet}}, func(c *migratetest.Cloud) migrate.Strategy {
+		o := options(c)
+		o.MNSGroup, o.FirstGray = "instead of mns", 1
+		return scenario.Direct(o)
+	})
+}
+
+// TestCarry lets labels and groups follow their devices.
+func TestCarry(t *testing.T) {
+	fleet := migratetest.Generate(migratetest.GenerateOptions{Direct: 3})
+	var stores sync.Map // of each platform: they outlive its processes
+	migratetest.TestStrategy(t, migratetest.StrategyTest{Fleets: [][]byte{fleet}}, func(c *migratetest.Cloud) migrate.Strategy {
+		o := options(c)
+		store, known := stores.LoadOrStore(c, &carry.Memory{})
+		o.Carry, o.FirstGray = store.(*carry.Memory), 1
+		first := iot.DeviceID{ProductKey: migratetest.DirectProduct, DeviceName: "direct-0000"}
+		if !known {
+			err := c.SetupSource(migratetest.Setup{
+				Labels:       map[iot.DeviceID]map[string]string{first: {"site": "hangzhou"}},
+				DeviceGroups: []iot.DeviceGroup{{ID: "site0001", Name: "site_1"}}, Members: map[string][]iot.DeviceID{"site0001": {first}},
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		}
+		return scenario.Direct(o)
 	})
 }
 

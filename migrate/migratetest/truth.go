@@ -88,7 +88,10 @@ func reads(api string) bool {
 		"QueryDevice", "QueryDeviceByStatus", "QueryDeviceDetail", "QueryDeviceStatistics", "QueryDeviceProp",
 		"BatchGetDeviceState", "BatchQueryDeviceDetail", "GetDeviceStatus", "ListDistributedDevice",
 		"GetThingTopo", "GetGatewayBySubDevice", "ListRule", "ListRuleActions",
-		"QuerySubscribeRelation", "QueryConsumerGroupList", "QueryConsumerGroupStatus":
+		"QuerySubscribeRelation", "QueryConsumerGroupList", "QueryConsumerGroupStatus",
+		"GetRule", "ListParser", "GetParser", "ListDataSourceItem", "ListParserDestination", "GetThingScript", "GetDeviceShadow",
+		"QueryDeviceGroupList", "QueryDeviceGroupByDevice", "QueryDeviceListByDeviceGroup", "ListJob", "QuerySceneRule",
+		"ListOTAFirmware", "ListOTAJobByFirmware":
 		return true
 	}
 	return false

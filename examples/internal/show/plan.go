@@ -83,3 +83,5 @@ func forecast(f migrate.Forecast) string {
 	}
 	return fmt.Sprintf("%s; a family is split for %s at most (95%%: %s)", text, Span(f.SplitMax), Span(f.SplitP95))
 }
+
+func named(key, name string) string { return fmt.Sprintf("%s (%s)", key, Text(name)) }

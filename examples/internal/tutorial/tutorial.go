@@ -91,11 +91,17 @@ func (c Campaign) Plan(ctx context.Context, w io.Writer) (*migrate.Plan, error) 
 	if err != nil {
 		return nil, err
 	}
+	preflight, err := survey.Preflight()
+	if err != nil {
+		return nil, err
+	}
 	plan, err := migrate.Planner{Strategies: []migrate.Strategy{c.Strategy}}.Plan(survey)
 	if err != nil {
 		return nil, err
 	}
-	show.Preflight(w, survey, plan.Issues)
+	if err := preflight.WriteText(w); err != nil {
+		return nil, err
+	}
 	show.Plan(w, plan)
 	return plan, nil
 }

@@ -1,10 +1,6 @@
 package openapi
 
-import (
-	"encoding/json"
-
-	"github.com/iotferry/iotferry/internal/fake"
-)
+import "github.com/iotferry/iotferry/internal/fake"
 
 func deviceListRequest(p *params) fake.QueryDeviceRequest {
 	return fake.QueryDeviceRequest{
@@ -113,15 +109,6 @@ func registerAnswer(a fake.RegisterDeviceResponse) members {
 	return members{"Data": members{
 		"ProductKey": a.ProductKey, "DeviceName": a.DeviceName, "DeviceSecret": a.DeviceSecret, "IotId": a.IotId,
 	}}
-}
-
-// labelsAnswer puts the labels into a text, as the platform does.
-func labelsAnswer(a fake.QueryDevicePropResponse) members {
-	text, err := json.Marshal(a.Props)
-	if err != nil { // a map of texts has none
-		text = []byte("{}")
-	}
-	return members{"Props": string(text)}
 }
 
 func distributedRequest(p *params) fake.ListDistributedDeviceRequest {

@@ -9,17 +9,22 @@
 //
 //   - products: QueryProductList, QueryProduct, QueryThingModelPublished, ListThingModelVersion;
 //   - devices: QueryDevice, QueryDeviceByStatus, BatchGetDeviceState, BatchQueryDeviceDetail, QueryDeviceDetail,
-//     GetDeviceStatus, QueryDeviceStatistics, RegisterDevice, QueryDeviceProp, ListDistributedDevice;
+//     GetDeviceStatus, QueryDeviceStatistics, RegisterDevice, QueryDeviceProp, SaveDeviceProp, GetDeviceShadow,
+//     ListDistributedDevice;
+//   - groups of devices: QueryDeviceGroupList, QueryDeviceGroupByDevice, QueryDeviceListByDeviceGroup, CreateDeviceGroup,
+//     BatchAddDeviceGroupRelations;
 //   - history: QueryDevicePropertyData, QueryDevicePropertiesData, QueryDeviceEventData, QueryDeviceServiceData;
 //   - topology: GetThingTopo, GetGatewayBySubDevice;
 //   - commands: Pub, RRpc, InvokeThingService, SetDeviceProperty;
-//   - forwarding: ListRule, ListRuleActions, CreateConsumerGroup, QueryConsumerGroupList,
+//   - forwarding: ListRule, GetRule, ListRuleActions, ListParser, GetParser, ListDataSourceItem, ListParserDestination, GetThingScript,
+//     CreateConsumerGroup, QueryConsumerGroupList,
 //     QueryConsumerGroupStatus, QuerySubscribeRelation, CreateSubscribeRelation, UpdateSubscribeRelation;
+//   - what is under way: ListJob, QuerySceneRule, ListOTAFirmware, ListOTAJobByFirmware;
 //   - moving: BatchGrayMigrationDevice.
 //
 // Every other action is answered with InvalidAction.NotFound: among them QueryDeviceInfo, QueryDeviceBySQL,
-// DeleteDevice, DisableThing and EnableThing, changes of the topology, BatchPub, PubBroadcast, the shadow,
-// device groups, GetRule, parsers, and device distribution as an act.
+// DeleteDevice, DisableThing and EnableThing, changes of the topology, BatchPub, PubBroadcast, changes of the
+// shadow, of parsers, of jobs and of update batches, dynamic groups, and device distribution as an act.
 //
 // IotInstanceId chooses the instance: none for the legacy public one, the ID for each other. An ID that is
 // wrong is answered with iot.Sre.IotInstanceNotFound, and a product of another instance with
@@ -61,6 +66,7 @@
 //     consumption rates of a group.
 //   - Times in text are UTC to the millisecond, 2006-01-02T15:04:05.000Z, and empty if there is none; the form
 //     of LastOnlineTime, LastConsumerTime and CreateTime is not documented.
+//   - ListJob's Data is an object with a list, data. The vendor's Go client knows a single job in its place.
 //   - MnsConfiguration is the queue's name, not a JSON object.
 //   - The fields of Pub that are about MQTT 5 have no effect, as the devices speak MQTT 3.1.1; user properties
 //     (UserProp) must be well-formed.

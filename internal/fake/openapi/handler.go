@@ -171,6 +171,27 @@ func actions() map[string]action {
 		"QueryDeviceProp":        api(deviceRequest, (*cloud).QueryDeviceProp, labelsAnswer),
 		"ListDistributedDevice":  api(distributedRequest, (*cloud).ListDistributedDevice, distributedAnswer),
 
+		"SaveDeviceProp":  order(saveLabelsRequest, (*cloud).SaveDeviceProp),
+		"GetDeviceShadow": api(deviceRequest, (*cloud).GetDeviceShadow, shadowAnswer),
+		"GetThingScript":  api(scriptRequest, (*cloud).GetThingScript, scriptAnswer),
+
+		"QueryDeviceGroupList":         api(deviceGroupsRequest, (*cloud).QueryDeviceGroupList, deviceGroupsAnswer),
+		"QueryDeviceGroupByDevice":     api(deviceRequest, (*cloud).QueryDeviceGroupByDevice, groupsOfDeviceAnswer),
+		"QueryDeviceListByDeviceGroup": api(groupDevicesRequest, (*cloud).QueryDeviceListByDeviceGroup, groupDevicesAnswer),
+		"CreateDeviceGroup":            api(newDeviceGroupRequest, (*cloud).CreateDeviceGroup, newDeviceGroupAnswer),
+		"BatchAddDeviceGroupRelations": api(addDevicesRequest, (*cloud).BatchAddDeviceGroupRelations, addDevicesAnswer),
+
+		"GetRule":               api(ruleRequest, (*cloud).GetRule, ruleAnswer),
+		"ListParser":            api(parsersRequest, (*cloud).ListParser, parsersAnswer),
+		"GetParser":             api(parserRequest, (*cloud).GetParser, parserAnswer),
+		"ListDataSourceItem":    api(sourceItemsRequest, (*cloud).ListDataSourceItem, sourceItemsAnswer),
+		"ListParserDestination": api(parserRequest, (*cloud).ListParserDestination, destinationsAnswer),
+
+		"ListJob":              api(pageRequest, (*cloud).ListJob, jobsAnswer),
+		"QuerySceneRule":       api(pageRequest, (*cloud).QuerySceneRule, scenesAnswer),
+		"ListOTAFirmware":      api(firmwaresRequest, (*cloud).ListOTAFirmware, firmwaresAnswer),
+		"ListOTAJobByFirmware": api(batchesRequest, (*cloud).ListOTAJobByFirmware, batchesAnswer),
+
 		"GetThingTopo":          api(topologyRequest, (*cloud).GetThingTopo, topologyAnswer),
 		"GetGatewayBySubDevice": api(deviceRequest, (*cloud).GetGatewayBySubDevice, gatewayAnswer),
 

@@ -15,14 +15,21 @@ func ruleListRequest(p *params) fake.ListRuleRequest {
 
 // ruleListAnswer has no PageCount, as the platform's has none.
 func ruleListAnswer(a fake.ListRuleResponse) members {
-	list := rows(a.RuleInfo, func(r fake.RuleInfo) members {
-		return members{
-			"Id": json.Number(r.Id), "Name": r.Name, "ProductKey": r.ProductKey, "ShortTopic": r.ShortTopic, "Topic": r.Topic,
-			"Status": r.Status, "DataType": r.DataType, "Select": r.Select, "Where": r.Where,
-		}
-	})
-	return members{"Total": a.Total, "Page": a.Page, "PageSize": a.PageSize, "Data": members{"RuleInfo": list}}
+	return members{"Total": a.Total, "Page": a.Page, "PageSize": a.PageSize, "Data": members{"RuleInfo": rows(a.RuleInfo, ruleRow)}}
 }
+
+func ruleRow(r fake.RuleInfo) members {
+	return members{
+		"Id": json.Number(r.Id), "Name": r.Name, "ProductKey": r.ProductKey, "ShortTopic": r.ShortTopic, "Topic": r.Topic,
+		"Status": r.Status, "DataType": r.DataType, "Select": r.Select, "Where": r.Where,
+	}
+}
+
+func ruleRequest(p *params) fake.GetRuleRequest {
+	return fake.GetRuleRequest{IotInstanceId: p.text("IotInstanceId"), RuleId: p.required("RuleId")}
+}
+
+func ruleAnswer(a fake.RuleInfo) members { return members{"RuleInfo": ruleRow(a)} }
 
 func ruleActionsRequest(p *params) fake.ListRuleActionsRequest {
 	return fake.ListRuleActionsRequest{IotInstanceId: p.text("IotInstanceId"), RuleId: p.required("RuleId")}

@@ -112,6 +112,7 @@ func TestVendorSDKReadsEveryAnswer(t *testing.T) {
 	p.subscriptions()
 	p.commands()
 	p.history()
+	p.config()
 	p.moves()
 	for name := range apis() {
 		if !p.asked[name] {

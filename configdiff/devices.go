@@ -1,0 +1,304 @@
+package configdiff
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"iter"
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/iotferry/iotferry/iot"
+)
+
+// A DeviceConfig is what one device has on an instance.
+type DeviceConfig struct {
+	Device iot.DeviceID      `json:"device"`
+	Labels map[string]string `json:"labels,omitempty"`
+	// Groups are the names of the groups that it is in, sorted: see [Options].Groups.
+	Groups []string `json:"groups,omitempty"`
+	// Desired is the desired state of its shadow, as JSON; nil for none. What the device reports into its shadow is no configuration.
+	Desired json.RawMessage `json:"desired,omitempty"`
+}
+
+// A DeviceDifference is what one device has not alike on both instances.
+type DeviceDifference struct {
+	Kind   Kind         `json:"kind"` // Label, Member or Shadow
+	Change Change       `json:"change"`
+	Device iot.DeviceID `json:"device"`
+	Fields []Field      `json:"fields"` // by label, by group, or by place in the desired state
+}
+
+// readers is how many devices are read at once.
+const readers = 16
+
+// ReadDevices reads what devices have on an instance: their labels, and their shadows where the driver can. A device that the instance does not
+// have (any more) is left out. The order is that of ids.
+func ReadDevices(ctx context.Context, at iot.View, ids iter.Seq2[iot.DeviceID, error], o Options) iter.Seq2[DeviceConfig, error] {
+	read := readDevices(ctx, at, ids, o)
+	return func(yield func(DeviceConfig, error) bool) {
+		for d, err := range read {
+			if err != nil {
+				yield(DeviceConfig{}, err)
+				return
+			}
+			if d != nil && !yield(*d, nil) {
+				return
+			}
+		}
+	}
+}
+
+// readDevices yields nil for a device that is not there.
+func readDevices(ctx context.Context, at iot.View, ids iter.Seq2[iot.DeviceID, error], o Options) iter.Seq2[*DeviceConfig, error] {
+	return func(yield func(*DeviceConfig, error) bool) {
+		r, err := newDeviceReader(ctx, at, o)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		inOrder(ids, r.device)(yield)
+	}
+}
+
+// A deviceReader reads devices of one instance, one after the other or several at once.
+type deviceReader struct {
+	ctx   context.Context
+	at    iot.View
+	clock iot.Clock
+	names map[string]string // of groups, by ID; nil if groups are not read
+}
+
+func newDeviceReader(ctx context.Context, at iot.View, o Options) (*deviceReader, error) {
+	r := &deviceReader{ctx: ctx, at: at, clock: o.Clock}
+	if !o.Groups || at.Config.DeviceGroups == nil {
+		return r, nil
+	}
+	var err error
+	r.names, err = patiently(ctx, o.Clock, func() (map[string]string, error) {
+		names := map[string]string{}
+		for g, err := range at.Config.DeviceGroups.DeviceGroups(ctx) {
+			if err != nil {
+				return nil, fmt.Errorf("configdiff: read the groups of %s: %w", at.Info, err)
+			}
+			names[g.ID] = g.Name
+		}
+		return names, nil
+	})
+	return r, err
+}
+
+// device returns nil for a device that is not there.
+func (r *deviceReader) device(id iot.DeviceID) (*DeviceConfig, error) {
+	d := &DeviceConfig{Device: id}
+	for _, read := range []func(*DeviceConfig) error{r.labels, r.groups, r.shadow} {
+		switch err := read(d); {
+		case errors.Is(err, iot.NotFound):
+			return nil, nil
+		case err != nil:
+			return nil, fmt.Errorf("configdiff: read device %s of %s: %w", id, r.at.Info, err)
+		}
+	}
+	return d, nil
+}
+
+func (r *deviceReader) labels(d *DeviceConfig) (err error) {
+	if labels := r.at.Config.Labels; labels != nil {
+		d.Labels, err = patiently(r.ctx, r.clock, func() (map[string]string, error) { return labels.Labels(r.ctx, d.Device) })
+	}
+	return err
+}
+
+func (r *deviceReader) groups(d *DeviceConfig) error {
+	if r.names == nil {
+		return nil
+	}
+	ids, err := patiently(r.ctx, r.clock, func() ([]string, error) { return r.at.Config.DeviceGroups.DeviceGroupsOf(r.ctx, d.Device) })
+	for _, id := range ids {
+		if name, ok := r.names[id]; ok { // else it is a group that a query makes, or a new one
+			d.Groups = append(d.Groups, name)
+		}
+	}
+	slices.Sort(d.Groups)
+	return err
+}
+
+func (r *deviceReader) shadow(d *DeviceConfig) error {
+	shadows := r.at.Config.Shadows
+	if shadows == nil {
+		return nil
+	}
+	shadow, err := patiently(r.ctx, r.clock, func() (json.RawMessage, error) { return shadows.Shadow(r.ctx, d.Device) })
+	d.Desired = desired(shadow)
+	return err
+}
+
+// desired returns the desired state of a shadow.
+func desired(shadow json.RawMessage) json.RawMessage {
+	var s struct {
+		State struct {
+			Desired json.RawMessage `json:"desired"`
+		} `json:"state"`
+	}
+	if json.Unmarshal(shadow, &s) != nil {
+		return nil
+	}
+	return s.State.Desired
+}
+
+// inOrder does something with several items at once and yields the results in the order of the items. No goroutine outlives a batch.
+func inOrder[T, R any](items iter.Seq2[T, error], do func(T) (R, error)) iter.Seq2[R, error] {
+	return func(yield func(R, error) bool) {
+		type result struct {
+			value R
+			err   error
+		}
+		batch := make([]T, 0, readers)
+		flush := func() bool {
+			results := make([]result, len(batch))
+			var wg sync.WaitGroup
+			for i, item := range batch {
+				wg.Go(func() { results[i].value, results[i].err = do(item) })
+			}
+			wg.Wait()
+			batch = batch[:0]
+			for _, r := range results {
+				if !yield(r.value, r.err) || r.err != nil {
+					return false
+				}
+			}
+			return true
+		}
+		for item, err := range items {
+			if err != nil {
+				if flush() {
+					var none R
+					yield(none, err)
+				}
+				return
+			}
+			if batch = append(batch, item); len(batch) == readers && !flush() {
+				return
+			}
+		}
+		flush()
+	}
+}
+
+// CompareDevices yields what devices have at the target not as they were kept, device by device in the order of kept. A device that the target does
+// not have is left out: it has not moved. It ends with the first error.
+func CompareDevices(ctx context.Context, target iot.View, kept iter.Seq2[DeviceConfig, error], o Options) iter.Seq2[DeviceDifference, error] {
+	return func(yield func(DeviceDifference, error) bool) {
+		for pair, err := range beside(ctx, target, kept, o) {
+			if err != nil {
+				yield(DeviceDifference{}, err)
+				return
+			}
+			if pair.now == nil {
+				continue
+			}
+			for _, d := range compareDevice(target, pair.kept, *pair.now, o.Groups) {
+				if !yield(d, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// A pair is a device as it was kept and as the target has it; now is nil if the target does not have it.
+type pair struct {
+	kept DeviceConfig
+	now  *DeviceConfig
+}
+
+// beside reads at the target what belongs to what was kept.
+func beside(ctx context.Context, target iot.View, kept iter.Seq2[DeviceConfig, error], o Options) iter.Seq2[pair, error] {
+	return func(yield func(pair, error) bool) {
+		r, err := newDeviceReader(ctx, target, o)
+		if err != nil {
+			yield(pair{}, err)
+			return
+		}
+		inOrder(kept, func(k DeviceConfig) (pair, error) {
+			now, err := r.device(k.Device)
+			return pair{k, now}, err
+		})(yield)
+	}
+}
+
+func compareDevice(at iot.View, from, to DeviceConfig, groups bool) (out []DeviceDifference) {
+	if at.Config.Labels != nil {
+		out = append(out, split(Label, from.Device, difference(labelValues(from), labelValues(to)))...)
+	}
+	if at.Config.DeviceGroups != nil && groups {
+		out = append(out, split(Member, from.Device, difference(groupValues(from), groupValues(to)))...)
+	}
+	if at.Config.Shadows != nil {
+		a, b := flat{}, flat{}
+		a.json("desired", from.Desired, asItIs)
+		b.json("desired", to.Desired, asItIs)
+		out = append(out, split(Shadow, from.Device, difference(a, b))...)
+	}
+	return out
+}
+
+func labelValues(d DeviceConfig) flat {
+	f := flat{}
+	for name, value := range d.Labels {
+		if value == "" { // which is not the same as no label
+			value = `""`
+		}
+		f["label."+name] = value
+	}
+	return f
+}
+
+func groupValues(d DeviceConfig) flat {
+	f := flat{}
+	for _, name := range d.Groups {
+		f["group."+name] = "member"
+	}
+	return f
+}
+
+// split tells apart what the target does not have, what it alone has, and what is different.
+func split(k Kind, id iot.DeviceID, fields []Field) (out []DeviceDifference) {
+	by := map[Change][]Field{}
+	for _, f := range fields {
+		change := Changed
+		switch {
+		case f.Target == "":
+			change = Missing
+		case f.Source == "":
+			change = Extra
+		}
+		by[change] = append(by[change], f)
+	}
+	for _, change := range slices.Sorted(maps.Keys(by)) {
+		out = append(out, DeviceDifference{k, change, id, by[change]})
+	}
+	return out
+}
+
+// sampled keeps one of step devices, the same ones each time.
+func sampled[T any](seq iter.Seq2[T, error], step uint64, of func(T) iot.DeviceID, seen *int) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for x, err := range seq {
+			if err == nil {
+				*seen++
+				h := fnv.New64a()
+				_, _ = h.Write([]byte(of(x).String())) // never fails
+				if h.Sum64()%step != 0 {
+					continue
+				}
+			}
+			if !yield(x, err) || err != nil {
+				return
+			}
+		}
+	}
+}

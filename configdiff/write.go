@@ -1,0 +1,180 @@
+package configdiff
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// A printer remembers the first error and writes nothing after it.
+type printer struct {
+	out *bufio.Writer
+	err error
+}
+
+func (p *printer) printf(format string, args ...any) {
+	if p.err == nil {
+		_, p.err = fmt.Fprintf(p.out, format, args...)
+	}
+}
+
+func (p *printer) flush(what string) error {
+	if p.err == nil {
+		p.err = p.out.Flush()
+	}
+	if p.err != nil {
+		return fmt.Errorf("write %s: %w", what, p.err)
+	}
+	return nil
+}
+
+// namedDevices is how many devices of a difference the texts name; JSON has all that the report has.
+const namedDevices = 3
+
+// WriteText writes the report for a terminal. What the platform says is escaped, so that it cannot move the cursor.
+func (r *Report) WriteText(w io.Writer) error {
+	p := &printer{out: bufio.NewWriter(w)}
+	p.printf("CONFIGURATION %s the move: %s -> %s, %s\n", r.Moment, shown(r.Source.String()), shown(r.Target.String()), counted(len(r.Products), "product"))
+	for _, part := range parts() {
+		list := r.of(part.severity)
+		if len(list) == 0 {
+			p.printf("  %s\n", part.none)
+			continue
+		}
+		p.printf("  %s:\n", part.head)
+		for _, d := range list {
+			p.printf("    %s, %s: %s%s\n", d.Kind, d.Change, shown(d.Why), shown(d.sample()))
+			for _, f := range d.Fields {
+				p.printf("      %s: %s -> %s\n", shown(clip(f.Path)), value(f.Source), value(f.Target))
+			}
+			if d.Do != "" {
+				p.printf("      do: %s\n", shown(d.Do))
+			}
+		}
+	}
+	for _, c := range r.Coverage {
+		p.printf("  %s\n", c)
+	}
+	for _, u := range r.Unread {
+		p.printf("  Not compared: %s at %s, as %s.\n", u.Kind, shown(u.Instance), shown(u.Why))
+	}
+	return p.flush("configuration difference")
+}
+
+// WriteMarkdown writes the report as a page of Markdown. What the platform says is escaped, so that it is no markup.
+func (r *Report) WriteMarkdown(w io.Writer) error {
+	p := &printer{out: bufio.NewWriter(w)}
+	p.printf("# Configuration %s the move\n\nFrom %s to %s, %s.\n", r.Moment, markdown(r.Source.String()), markdown(r.Target.String()), counted(len(r.Products), "product"))
+	for _, part := range parts() {
+		p.printf("\n## %s\n\n", part.head)
+		list := r.of(part.severity)
+		if len(list) == 0 {
+			p.printf("%s\n", part.none)
+			continue
+		}
+		p.printf("| what | change | why | fields | do |\n| --- | --- | --- | --- | --- |\n")
+		for _, d := range list {
+			var fields []string
+			for _, f := range d.Fields {
+				fields = append(fields, fmt.Sprintf("%s: %s → %s", markdown(clip(f.Path)), markdown(value(f.Source)), markdown(value(f.Target))))
+			}
+			p.printf("| %s | %s | %s | %s | %s |\n", d.Kind, d.Change, markdown(d.Why+d.sample()), strings.Join(fields, "; "), markdown(d.Do))
+		}
+	}
+	if len(r.Coverage)+len(r.Unread) > 0 {
+		p.printf("\n## How much was compared\n\n")
+	}
+	for _, c := range r.Coverage {
+		p.printf("- %s\n", c)
+	}
+	for _, u := range r.Unread {
+		p.printf("- Not compared: %s at %s, as %s.\n", u.Kind, markdown(u.Instance), markdown(u.Why))
+	}
+	return p.flush("configuration difference")
+}
+
+// String says how much was read, and of a sample its size.
+func (c Coverage) String() string {
+	s := fmt.Sprintf("%ss: all %d devices were read", c.Kind, c.Devices)
+	if c.Read < c.Devices {
+		s = fmt.Sprintf("%ss: a sample of %d of %d devices was read", c.Kind, c.Read, c.Devices)
+	}
+	if c.Absent > 0 {
+		s += fmt.Sprintf("; %d of them are not at the target", c.Absent)
+	}
+	return s + "."
+}
+
+func counted(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+type part struct {
+	severity   Severity
+	head, none string
+}
+
+func parts() []part {
+	return []part{
+		{Loss, "Lost unless somebody acts", "Nothing is lost."},
+		{Work, "Work for people", "There is no work for people."},
+		{Note, "Good to know", "There is nothing else to know."},
+	}
+}
+
+func (r *Report) of(s Severity) (out []Difference) {
+	for _, d := range r.Differences {
+		if d.Severity == s {
+			out = append(out, d)
+		}
+	}
+	return out
+}
+
+// sample lists a few of the devices that a difference is about.
+func (d Difference) sample() string {
+	if len(d.Devices) == 0 {
+		return ""
+	}
+	var names []string
+	for _, id := range d.Devices[:min(namedDevices, len(d.Devices))] {
+		names = append(names, id.String())
+	}
+	if d.Count > len(names) {
+		names = append(names, fmt.Sprintf("and %d more", d.Count-len(names)))
+	}
+	return " (" + strings.Join(names, ", ") + ")"
+}
+
+// value shows what stands on one side.
+func value(s string) string {
+	if s == "" {
+		return "nothing"
+	}
+	return quoted(clip(s))
+}
+
+// clip keeps a script or a long query from flooding a report.
+func clip(s string) string {
+	const most = 120
+	if r := []rune(s); len(r) > most {
+		return string(r[:most]) + "..."
+	}
+	return s
+}
+
+// markdown escapes what would be markup in a cell of a table.
+func markdown(s string) string {
+	var b strings.Builder
+	for _, r := range shown(s) {
+		if strings.ContainsRune("\\`*_{}[]<>#|~&!", r) {
+			b.WriteByte('\\')
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}

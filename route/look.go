@@ -1,0 +1,211 @@
+package route
+
+import (
+	"context"
+	"maps"
+	"time"
+
+	"github.com/iotferry/iotferry/iot"
+)
+
+// Where returns where a device is: what the table knows, or else what a look at both instances shows. It is [Unsure] for
+// a device that is on both instances or on none, as it may be in the middle of its move.
+//
+// Looks are shared: whoever asks about devices of a product while one is under way is in the next one, up to 50 devices at once.
+// What a look shows is learned for good where nothing moves the device. While it is on its way, the answer counts for Config.Remember only.
+//
+// Its errors are those of the readers, and the context's.
+func (r *Router) Where(ctx context.Context, id iot.DeviceID) (Place, error) {
+	for {
+		if p := r.config.Table.Lookup(id); p.Known() {
+			return p, nil
+		}
+		if p, ok := r.remembered(id); ok {
+			return p, nil
+		}
+		if err := r.want(id); err != nil {
+			return Unsure, err
+		}
+		flight := r.flights.DoChan(id.ProductKey, func() (any, error) { return r.look(id.ProductKey) })
+		select {
+		case <-ctx.Done():
+			return Unsure, &iot.Error{Kind: iot.Transient, Op: "look for " + id.String(), Err: ctx.Err()}
+		case result := <-flight:
+			if result.Err != nil {
+				return Unsure, result.Err
+			}
+			if p, ok := result.Val.(map[iot.DeviceID]Place)[id]; ok {
+				return p, nil
+			} // else it came too late for this look
+		}
+	}
+}
+
+// want puts a device among those that the next look is about, unless the look under way is.
+func (r *Router) want(id iot.DeviceID) error {
+	if err := id.Check(); err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return errClosed
+	}
+	if _, ok := r.looking[id]; ok {
+		return nil
+	}
+	if r.waiting[id.ProductKey] == nil {
+		r.waiting[id.ProductKey] = map[iot.DeviceID]struct{}{}
+	}
+	r.waiting[id.ProductKey][id] = struct{}{}
+	return nil
+}
+
+// look reads both instances about devices of a product that somebody waits for. It is for all who wait, so the context of none ends it.
+func (r *Router) look(productKey string) (map[iot.DeviceID]Place, error) {
+	if !r.begin() {
+		return nil, errClosed
+	}
+	defer r.looks.Done()
+	if err := r.turn(); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(r.base, r.config.LookTimeout)
+	defer cancel()
+	names := r.take(productKey)
+	defer r.looked(productKey, names)
+	began := r.config.Clock.Now()
+	// The source first: a device that moves between the two reads is then seen on both, and not on none.
+	atSource, err := present(ctx, r.config.Source, productKey, names)
+	if err != nil {
+		return nil, err
+	}
+	atTarget, err := present(ctx, r.config.Target, productKey, names)
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[iot.DeviceID]Place, len(names))
+	for _, name := range names {
+		p := Unsure
+		switch s, t := atSource[name], atTarget[name]; {
+		case s && !t:
+			p = Source
+		case t && !s:
+			p = Target
+		}
+		id := iot.DeviceID{ProductKey: productKey, DeviceName: name}
+		out[id] = p
+		r.saw(id, p, began)
+	}
+	return out, nil
+}
+
+// begin reports whether a look may begin.
+func (r *Router) begin() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return false
+	}
+	r.looks.Add(1)
+	return true
+}
+
+// turn waits until the next look may begin.
+func (r *Router) turn() error {
+	r.mu.Lock()
+	at := r.config.Clock.Now()
+	if r.next.After(at) {
+		at = r.next
+	}
+	r.next = at.Add(r.config.LookEvery)
+	r.mu.Unlock()
+	return r.config.Clock.WaitUntil(r.base, at)
+}
+
+// take returns the names of up to 50 devices that are waited for, and who is not among them waits on.
+func (r *Router) take(productKey string) []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var names []string
+	for id := range r.waiting[productKey] {
+		if len(names) == iot.MaxStates {
+			return names
+		}
+		names = append(names, id.DeviceName)
+		r.looking[id] = struct{}{}
+		delete(r.waiting[productKey], id)
+	}
+	delete(r.waiting, productKey)
+	return names
+}
+
+// looked tells that nobody looks at these devices any more.
+func (r *Router) looked(productKey string, names []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, name := range names {
+		delete(r.looking, iot.DeviceID{ProductKey: productKey, DeviceName: name})
+	}
+}
+
+// present returns which devices an instance has.
+func present(ctx context.Context, reader iot.StateReader, productKey string, names []string) (map[string]bool, error) {
+	if len(names) == 0 {
+		return nil, nil
+	}
+	states, err := reader.States(ctx, productKey, names)
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[string]bool, len(states))
+	for _, s := range states {
+		out[s.ID.DeviceName] = s.ID.ProductKey == productKey
+	}
+	return out, nil
+}
+
+// saw keeps what a look has shown.
+func (r *Router) saw(id iot.DeviceID, p Place, began time.Time) {
+	known := r.config.Table.state(id)
+	if p.Known() && known.place == Unsure {
+		_ = r.config.Table.Learn(Fact{Device: id, Place: p, At: began}) // whoever asks was checked
+	}
+	counts := between
+	if p.Known() {
+		counts = max(r.config.Remember, min(began.Sub(known.since)/10, rememberMax))
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.seen.keep(id, p, began, began.Add(counts))
+}
+
+func (r *Router) remembered(id iot.DeviceID) (Place, bool) {
+	now := r.config.Clock.Now()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s, ok := r.seen[id]
+	return s.place, ok && now.Before(s.until)
+}
+
+// A memory holds what was seen of devices that are on their way, for a short time.
+type memory map[iot.DeviceID]sight
+
+type sight struct {
+	place Place
+	until time.Time
+}
+
+// memorySize bounds a memory: about 1 MB.
+const memorySize = 10_000
+
+// keep remembers where a device was. Who is forgotten is looked at again.
+func (m memory) keep(id iot.DeviceID, p Place, now, until time.Time) {
+	if _, ok := m[id]; !ok && len(m) >= memorySize {
+		maps.DeleteFunc(m, func(_ iot.DeviceID, s sight) bool { return !now.Before(s.until) })
+		if len(m) >= memorySize {
+			clear(m)
+		}
+	}
+	m[id] = sight{place: p, until: until}
+}

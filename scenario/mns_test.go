@@ -1,0 +1,289 @@
+package scenario_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/iotferry/iotferry/iot"
+	"github.com/iotferry/iotferry/migrate"
+	"github.com/iotferry/iotferry/migrate/migratetest"
+	"github.com/iotferry/iotferry/scenario"
+)
+
+const heir = "instead of mns"
+
+// mnsCloud has two products with MNS queues, and AMQP subscriptions that carry less.
+func mnsCloud(t *testing.T, fault func(migratetest.Op) migratetest.Fault) (*migratetest.Cloud, *clock) {
+	t.Helper()
+	c := &clock{Clock: migratetest.NewClock(time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC))}
+	cloud, err := migratetest.Open(
+		bytes.NewReader(migratetest.Generate(migratetest.GenerateOptions{Direct: 4, PreRegistered: 4, MNS: true})),
+		migratetest.Options{Clock: c, NoQuotas: true, Fault: fault})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cloud, c
+}
+
+func mnsSwitch() scenario.MNSSwitch {
+	return scenario.MNSSwitch{Group: heir, Products: []string{migratetest.DirectProduct, migratetest.PreRegisteredProduct}}
+}
+
+// forwards is what an instance does with the messages of the two products: their subscriptions, with the names of groups.
+func forwards(t *testing.T, at iot.View) (out []iot.Subscription) {
+	t.Helper()
+	names := map[string]string{}
+	for g, err := range at.Groups(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		names[g.ID] = g.Name
+	}
+	if n := len(names); n > 2 {
+		t.Errorf("%d groups, want the default one and one more: %v", n, names)
+	}
+	for _, key := range mnsSwitch().Products {
+		all, err := at.Subscriptions(t.Context(), key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range all {
+			for i, id := range s.Groups {
+				s.Groups[i] = names[id]
+			}
+			slices.Sort(s.Groups)
+			slices.Sort(s.Events)
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// Killed before or after any write, and run again, the switch comes to the same end; run once more, it changes nothing.
+func TestMNSSwitchIsIdempotent(t *testing.T) {
+	cloud, _ := mnsCloud(t, nil)
+	if _, err := mnsSwitch().Apply(t.Context(), cloud.Platform().Source); err != nil {
+		t.Fatal(err)
+	}
+	want := forwards(t, cloud.Platform().Source.View)
+	for _, s := range want {
+		if s.Type == iot.AMQP && (!slices.Contains(s.Groups, heir) || !slices.Contains(s.Groups, "default") || !slices.Contains(s.Events, iot.Lifecycle)) {
+			t.Errorf("the subscription of %s became %+v", s.ProductKey, s)
+		}
+	}
+	const writes = 3 // one group, two subscriptions
+	for _, fault := range []migratetest.Fault{{Lost: true}, {Refuse: iot.Transient}} {
+		for at := range writes {
+			n := 0
+			cloud, _ := mnsCloud(t, func(op migratetest.Op) migratetest.Fault {
+				if !op.Writes() || op.Kind != "api" {
+					return migratetest.Fault{}
+				}
+				if n++; n == at+1 {
+					return fault
+				}
+				return migratetest.Fault{}
+			})
+			source := cloud.Platform().Source
+			if _, err := mnsSwitch().Apply(t.Context(), source); !errors.Is(err, iot.Transient) {
+				t.Errorf("write %d, %+v: got %v, want to be called again", at+1, fault, err)
+			}
+			for range 2 {
+				if g, err := mnsSwitch().Apply(t.Context(), source); err != nil || g.Name != heir || g.ID == "" {
+					t.Errorf("write %d, %+v: again: got %+v, %v", at+1, fault, g, err)
+				}
+			}
+			if n != writes+1 && !(fault.Lost && n == writes) {
+				t.Errorf("write %d, %+v: %d writes in all", at+1, fault, n)
+			}
+			if diff := cmp.Diff(want, forwards(t, source.View)); diff != "" {
+				t.Errorf("write %d, %+v (-undisturbed +this):\n%s", at+1, fault, diff)
+			}
+		}
+	}
+}
+
+func TestMNSSwitchRefuses(t *testing.T) {
+	cloud, _ := mnsCloud(t, nil)
+	source := cloud.Platform().Source
+	m := mnsSwitch()
+	m.Group = "abc"
+	if _, err := m.Apply(t.Context(), source); !errors.Is(err, iot.Invalid) {
+		t.Errorf("a short name: %v", err)
+	}
+	var groups []string
+	for n := range 10 {
+		g, err := source.CreateGroup(t.Context(), "group "+string(rune('a'+n)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		groups = append(groups, g.ID)
+	}
+	full := iot.Subscription{ProductKey: migratetest.DirectProduct, Type: iot.AMQP, Groups: groups, Events: []iot.Event{iot.DeviceData}}
+	if err := source.Subscribe(t.Context(), full); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := mnsSwitch().Apply(t.Context(), source); !errors.Is(err, iot.Conflict) || !strings.Contains(err.Error(), migratetest.DirectProduct) {
+		t.Errorf("ten groups already: %v", err)
+	}
+	for g := range source.Groups(t.Context()) {
+		if g.Name == heir {
+			t.Error("a group was created for nothing")
+		}
+	}
+	m = scenario.MNSSwitch{Group: heir, Products: []string{"a1Nothing01"}}
+	if _, err := m.Apply(t.Context(), source); !errors.Is(err, iot.NotFound) {
+		t.Errorf("no such product: %v", err)
+	}
+	denied := cloud.Platform().Source
+	denied.Subscriber = refusing{iot.Denied}
+	m = scenario.MNSSwitch{Group: heir, Products: []string{migratetest.PreRegisteredProduct}}
+	if _, err := m.Apply(t.Context(), denied); !errors.Is(err, iot.Denied) {
+		t.Errorf("without permission: %v", err)
+	}
+}
+
+// Check says what is missing until the group is subscribed, read, and has brought something.
+func TestMNSFlows(t *testing.T) {
+	cloud, c := mnsCloud(t, nil)
+	source := cloud.Platform().Source
+	missing := func(want string) {
+		t.Helper()
+		if err := mnsSwitch().Check(t.Context(), source.View); !errors.Is(err, iot.Transient) || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want it to say %q", err, want)
+		}
+	}
+	missing("does not get yet")
+	if _, err := mnsSwitch().Apply(t.Context(), source); err != nil {
+		t.Fatal(err)
+	}
+	missing("no client reads")
+	cloud.Serve("")
+	missing("not consumed anything yet")
+	c.Advance(3 * time.Minute)
+	if err := mnsSwitch().Check(t.Context(), source.View); err != nil {
+		t.Errorf("everything flows: %v", err)
+	}
+	// Somebody takes a class of messages away again.
+	for _, s := range []iot.Event{iot.DeviceData} {
+		all, err := source.Subscriptions(t.Context(), migratetest.DirectProduct)
+		if err != nil {
+			t.Fatal(err)
+		}
+		i := slices.IndexFunc(all, func(x iot.Subscription) bool { return x.Type == iot.AMQP })
+		all[i].Events = []iot.Event{s}
+		if err := source.Subscribe(t.Context(), all[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	missing("does not get yet")
+	if err := (scenario.MNSSwitch{Group: heir}).Check(t.Context(), source.View); err != nil {
+		t.Errorf("no products: %v", err)
+	}
+}
+
+// A product that has MNS alone is blocked. Switched by hand and surveyed again, it is in a lane, moves, and the target's group gets its messages.
+func TestMNSOnlyByHand(t *testing.T) {
+	cloud, c := mnsCloud(t, nil)
+	source := cloud.Platform().Source
+	only := []iot.Subscription{{ProductKey: migratetest.DirectProduct, Type: iot.MNS, Queue: "q", Events: []iot.Event{iot.DeviceData}}}
+	if err := cloud.SetupSource(migratetest.Setup{Subscriptions: only}); err != nil {
+		t.Fatal(err)
+	}
+	blocked := func() bool {
+		survey, err := cloud.Survey(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		plan, err := migrate.Planner{Strategies: scenario.All(scenario.Options{})}.Plan(survey)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return !slices.ContainsFunc(plan.Lanes, func(l migrate.LanePlan) bool { return l.Lane.ID == migratetest.DirectProduct })
+	}
+	if !blocked() {
+		t.Fatal("a product with MNS alone is in a lane")
+	}
+	m := scenario.MNSSwitch{Group: heir, Products: []string{migratetest.DirectProduct}}
+	if _, err := m.Apply(t.Context(), source); err != nil {
+		t.Fatal(err)
+	}
+	cloud.Serve("")
+	c.Advance(3 * time.Minute)
+	if err := m.Check(t.Context(), source.View); err != nil {
+		t.Fatal(err)
+	}
+	if blocked() {
+		t.Fatal("after the switch the product is blocked still")
+	}
+	r := campaign(t, cloud, c, scenario.Options{MNSGroup: heir, Sink: cloud.Sink()})
+	if !r.Lanes[0].Finished || r.Lanes[0].Lane != migratetest.DirectProduct {
+		t.Errorf("the lane came to %+v", r.Lanes[0])
+	}
+	target := cloud.Platform().Target
+	c.Advance(3 * time.Minute)
+	for g, err := range target.Groups(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if g.Name != heir {
+			continue
+		}
+		status, err := target.GroupStatus(t.Context(), g.ID)
+		if err != nil || status.Backlog == 0 {
+			t.Errorf("the target's group has %+v, %v: want messages", status, err)
+		}
+		return
+	}
+	t.Error("the group did not come along")
+}
+
+// The stages stand before everything else, and only where there is something to switch.
+func TestMNSStages(t *testing.T) {
+	o := scenario.Options{MNSGroup: heir}
+	names := func(o scenario.Options, l migrate.Lane) (out []string) {
+		t.Helper()
+		for _, s := range scenario.All(o) {
+			stages, err := s.Stages(l)
+			if err != nil {
+				continue
+			}
+			if err := migrate.CheckStages(stages); err != nil {
+				t.Error(err)
+			}
+			for _, x := range stages[:2] {
+				out = append(out, x.Name)
+			}
+		}
+		return out
+	}
+	if diff := cmp.Diff([]string{"mns-to-amqp", "mns-flow"}, names(o, directLane())); diff != "" {
+		t.Errorf("with MNS: %s", diff)
+	}
+	for name, got := range map[string][]string{"without MNS": names(o, gatewayLane()), "without a group": names(scenario.Options{}, directLane())} {
+		if got[0] != "create-task" {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+	called := false
+	o.MNSFlow = func(context.Context, *migrate.Env) error { called = true; return nil }
+	stages, err := scenario.Direct(o).Stages(directLane())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := stages[1].Do(t.Context(), &migrate.Env{}); err != nil || !called {
+		t.Errorf("MNSFlow: %v, called %v", err, called)
+	}
+	for _, bad := range []scenario.Options{{MNSGroup: "abc"}, {MNSFlow: o.MNSFlow}} {
+		if err := bad.Check(); !errors.Is(err, iot.Invalid) || !strings.Contains(err.Error(), "MNS") {
+			t.Errorf("got %v", err)
+		}
+	}
+}
