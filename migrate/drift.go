@@ -18,18 +18,17 @@ func (l *lane) familyAt(f int32) topology.Family {
 }
 
 // join takes new sub-devices into the families of their gateways, which are of the current wave. A gateway that has a sub-device of
-// another family of the lane is not as planned.
-func (l *lane) join(e Entry) error {
+// another family of the lane is not as planned: those are returned, for nothing of theirs to be moved.
+func (l *lane) join(e Entry) (strays []Failure, err error) {
 	added := make(map[int32][]iot.DeviceID)
-	var strays []Failure // gateways of sub-devices that are planned with others
 	lo, hi := l.waveRange()
 	for _, r := range e.Joined {
 		g, ok := l.find(r.Gateway)
 		switch {
 		case !ok || g < lo || g >= hi || !l.isHead(g):
-			return fmt.Errorf("%w: device %s joins gateway %s, which is not of wave %d", ErrDamaged, r.Sub, r.Gateway, e.Wave)
+			return nil, fmt.Errorf("%w: device %s joins gateway %s, which is not of wave %d", ErrDamaged, r.Sub, r.Gateway, e.Wave)
 		case slices.Contains(added[l.family[g]], r.Sub):
-			return fmt.Errorf("%w: device %s joins twice", ErrDamaged, r.Sub)
+			return nil, fmt.Errorf("%w: device %s joins twice", ErrDamaged, r.Sub)
 		}
 		if i, known := l.find(r.Sub); known {
 			strays = append(strays, Failure{Device: r.Gateway, Evidence: Evidence{Source: beforeWave, At: e.At,
@@ -43,7 +42,7 @@ func (l *lane) join(e Entry) error {
 		lo, hi = l.waveRange()
 	}
 	l.indexRange(lo, hi)
-	return l.leaveAllOut(strays)
+	return strays, nil
 }
 
 func (l *lane) leaveAllOut(drifted []Failure) error {

@@ -36,10 +36,14 @@ func (l *lane) applyWave(e Entry) error {
 	}
 	lo, hi := l.waveRange()
 	l.indexRange(lo, hi)
-	if err := l.join(e); err != nil {
+	strays, err := l.join(e)
+	if err != nil {
 		return err
 	}
 	if err := l.applySeen(e); err != nil {
+		return err
+	}
+	if err := l.leaveAllOut(strays); err != nil {
 		return err
 	}
 	l.fit(e)
