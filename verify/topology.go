@@ -90,8 +90,8 @@ func childrenAt(ctx context.Context, at iot.View, gateway iot.DeviceID) ([]iot.D
 	return children, nil
 }
 
-// present leaves out the sub-devices that the family does not know and the target does not have: a gateway that has left new ones behind may still
-// show them, and they are not its fault.
+// present leaves out the sub-devices that the family does not know and only the source has: a gateway that has left new ones behind may
+// still show them, and they can follow it.
 func present(ctx context.Context, s *migrate.Subject, d migrate.SubjectDevice, children []iot.DeviceID) ([]iot.DeviceID, error) {
 	known := make(map[iot.DeviceID]bool, len(d.Family))
 	for _, id := range d.Family {
@@ -106,13 +106,14 @@ func present(ctx context.Context, s *migrate.Subject, d migrate.SubjectDevice, c
 	if len(unknown) == 0 {
 		return children, nil
 	}
-	there, err := readStates(ctx, s.Target.View, unknown)
+	target, source, err := readBoth(ctx, s, unknown)
 	if err != nil {
 		return nil, err
 	}
 	return slices.DeleteFunc(children, func(id iot.DeviceID) bool {
-		_, here := there[id]
-		return !known[id] && !here
+		_, atTarget := target[id]
+		_, atSource := source[id]
+		return !known[id] && atSource && !atTarget
 	}), nil
 }
 
