@@ -2,6 +2,7 @@ package migrate_test
 
 import (
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/iotferry/iotferry/iot"
@@ -42,13 +43,17 @@ func TestOfflineBudget(t *testing.T) {
 	const most = 9
 	var c *campaign
 	worst, waited := 0, false
+	var mu sync.Mutex // operations come from several goroutines
 	c = start(t, setup{
 		fleet:    migratetest.GenerateOptions{Direct: 30, ThingModel: 30, Gateways: 6, SubDevices: 4},
 		limits:   migrate.Limits{MaxOffline: most},
 		strategy: gray,
 		fault: func(op migratetest.Op) migratetest.Fault {
 			if c != nil && op.Kind == "api" {
-				worst = max(worst, c.offline())
+				n := c.offline()
+				mu.Lock()
+				defer mu.Unlock()
+				worst = max(worst, n)
 			}
 			return migratetest.Fault{}
 		},

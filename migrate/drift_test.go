@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -40,6 +41,7 @@ func weeks(cloud *migratetest.Cloud) migrate.Strategy {
 
 // meddler changes the fleet at random moments of a campaign.
 type meddler struct {
+	mu      sync.Mutex // operations come from several goroutines
 	t       *testing.T
 	rng     *rand.Rand
 	cloud   *migratetest.Cloud
@@ -63,6 +65,8 @@ func (m *meddler) meet(cloud *migratetest.Cloud) {
 
 // meddle does something, or not: it is asked before every call of an API.
 func (m *meddler) meddle() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	if m.cloud == nil || m.left == 0 || m.rng.IntN(25) > 0 {
 		return
 	}

@@ -141,8 +141,8 @@ func TestSalvoIsNotMadeLate(t *testing.T) {
 
 // TestPauseEndsASalvo finishes the families that are split and starts no others.
 func TestPauseEndsASalvo(t *testing.T) {
-	w := newWorld(t, 1)
-	w.calm = true
+	w := newWorld(t, 3)
+	w.calm, w.plan.Limits.MaxOffline = true, 0
 	w.plan.Lanes = []migrate.LanePlan{w.makeLane(0)}
 	lane := &w.plan.Lanes[0]
 	lane.Stages = []migrate.StagePlan{{Name: "rest", Moves: true, Waves: []topology.Wave{{First: 0, Count: len(lane.Families)}}}}
