@@ -8,7 +8,8 @@
 //   - For the four scenarios of the platform's migration guide: [github.com/iotferry/iotferry/scenario].
 //   - To write a strategy of your own: [github.com/iotferry/iotferry/migrate.NewStrategy], and docs/strategies.md.
 //   - For what moved devices have to prove: [github.com/iotferry/iotferry/verify].
-//   - For server code that calls devices while they move: [github.com/iotferry/iotferry/route], and docs/backends.md.
+//   - For server code that calls devices while they move: [github.com/iotferry/iotferry/route], and docs/backends.md; to
+//     consume the messages of both instances: [github.com/iotferry/iotferry/route/dual].
 //   - For what a migration leaves behind or changes in rules, labels, groups and jobs: [github.com/iotferry/iotferry/configdiff];
 //     to bring labels and groups: [github.com/iotferry/iotferry/carry].
 //   - To keep a campaign's journal: [github.com/iotferry/iotferry/migrate/journal].

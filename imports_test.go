@@ -42,6 +42,7 @@ var rooms = map[string][]string{
 	"aliyun/internal/subscribe": {"iot", "aliyun/internal/words", "github.com/Azure/go-amqp"},
 	"internal/soak":             {},
 	"route":                     {"iot", "migrate", "golang.org/x/sync"},
+	"route/dual":                {"iot"},
 	"migrate/migratetest": {
 		"iot", "quota", "topology", "migrate", "migrate/journal", "verify", "internal/fake", "internal/fake/fleet",
 		"internal/fake/sim", "github.com/google/go-cmp",

@@ -12,7 +12,7 @@ import (
 
 const (
 	deviceGroupPage = 200 // rows of QueryDeviceGroupList
-	groupDevicePage = 50  // of QueryDeviceListByDeviceGroup
+	groupDevicePage = 50  // of QueryDeviceListByDeviceGroup, whose largest page is not documented
 )
 
 // A deviceGroup is a group as the platform has it.

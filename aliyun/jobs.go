@@ -14,6 +14,9 @@ import (
 // it is 100.
 const jobPage = 50
 
+// taskPage is the rows of ListOTATaskByJob, which lists 100,000 at most.
+const taskPage = 100
+
 // Jobs reads a list in each of the forms that the vendor's clients know: those of other languages read a list, that of Go one job.
 func (in *instance) Jobs(ctx context.Context) iter.Seq2[iot.Job, error] {
 	const api = "ListJob"
@@ -126,6 +129,27 @@ func (in *instance) batches(ctx context.Context, f firmware) iter.Seq2[iot.OTAJo
 				ID: j.JobId, ProductKey: j.ProductKey, FirmwareID: f.FirmwareId, Firmware: f.FirmwareName, Version: f.DestVersion,
 				Type: j.JobType, Status: j.JobStatus,
 			})
+		}
+		return list, out.Total, err
+	})
+}
+
+func (in *instance) OTATasks(ctx context.Context, jobID string) iter.Seq2[iot.OTATask, error] {
+	const api = "ListOTATaskByJob"
+	return pages(api, taskPage, func(page string) ([]iot.OTATask, int, error) {
+		if err := named(api, jobID); err != nil {
+			return nil, 0, err
+		}
+		var out struct {
+			Total int
+			Data  struct {
+				SimpleOTATaskInfo []struct{ ProductKey, DeviceName, TaskStatus string }
+			}
+		}
+		err := in.read(ctx, api, rpc.Params{"JobId": jobID, "CurrentPage": page, "PageSize": strconv.Itoa(taskPage)}, &out)
+		var list []iot.OTATask
+		for _, t := range out.Data.SimpleOTATaskInfo {
+			list = append(list, iot.OTATask{Device: iot.DeviceID{ProductKey: t.ProductKey, DeviceName: t.DeviceName}, Status: t.TaskStatus})
 		}
 		return list, out.Total, err
 	})

@@ -5,6 +5,8 @@
 // target. [Check] says what is missing still. Each step can be killed at any moment and run again: it goes on where it was, and what was
 // done twice is the same as once.
 //
+// A store belongs to one campaign: what devices get at the source after they were kept is not in it, nor are devices that are created later.
+//
 // Nothing is taken away and nothing replaced: a label that has another value at the target was set there by somebody. What no API brings
 // is on a [github.com/iotferry/iotferry/configdiff.Checklist].
 //

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"math"
 	"os"
 	"sync"
 
@@ -43,7 +44,7 @@ func Open(path string) (*File, error) {
 
 // recover finds the end of the last whole line, and cuts the rest off.
 func (s *File) recover() error {
-	whole, _, err := s.scan(context.Background(), 1<<62, func(Record) bool { return true })
+	whole, err := s.scan(context.Background(), math.MaxInt64, func(Record) bool { return true })
 	if err != nil {
 		return err
 	}
@@ -54,27 +55,27 @@ func (s *File) recover() error {
 	return nil
 }
 
-// scan reads the records in the first bytes of the file, and returns where the last whole line ends.
-func (s *File) scan(ctx context.Context, size int64, each func(Record) bool) (whole int64, more bool, err error) {
+// scan reads the records in the first bytes of the file, until each returns false, and returns where the last whole line ended.
+func (s *File) scan(ctx context.Context, size int64, each func(Record) bool) (whole int64, err error) {
 	in := bufio.NewReaderSize(io.NewSectionReader(s.file, 0, size), maxLine)
 	for n := 1; ; n++ {
 		if err := ctx.Err(); err != nil {
-			return whole, false, err
+			return whole, err
 		}
 		line, err := in.ReadSlice('\n')
 		if errors.Is(err, io.EOF) { // whatever is left of a line is of a Save that did not return
-			return whole, true, nil
+			return whole, nil
 		}
 		if err != nil {
-			return whole, false, fmt.Errorf("carry: %s, line %d: %w", s.file.Name(), n, err)
+			return whole, fmt.Errorf("carry: %s, line %d: %w", s.file.Name(), n, err)
 		}
 		var r Record
 		if err := json.Unmarshal(line, &r); err != nil {
-			return whole, false, &iot.Error{Kind: iot.Invalid, Op: "carry", Message: fmt.Sprintf("%s, line %d is no record", s.file.Name(), n), Err: err}
+			return whole, &iot.Error{Kind: iot.Invalid, Op: "carry", Message: fmt.Sprintf("%s, line %d is no record", s.file.Name(), n), Err: err}
 		}
 		whole += int64(len(line))
 		if !each(r) {
-			return whole, false, nil
+			return whole, nil
 		}
 	}
 }
@@ -114,7 +115,7 @@ func (s *File) Records(ctx context.Context) iter.Seq2[Record, error] {
 		s.mu.Lock()
 		size := s.size
 		s.mu.Unlock()
-		_, _, err := s.scan(ctx, size, func(r Record) bool { return yield(r, nil) })
+		_, err := s.scan(ctx, size, func(r Record) bool { return yield(r, nil) })
 		if err != nil {
 			yield(Record{}, err)
 		}

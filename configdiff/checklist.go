@@ -21,6 +21,8 @@ type CheckItem struct {
 	Product string `json:"productKey,omitempty"`
 	State   string `json:"state,omitempty"` // at the source, in the platform's word
 	Do      string `json:"do"`
+	// Devices is how many devices an update has not reached yet.
+	Devices int `json:"devices,omitempty"`
 	// Shown tells whether it was read. If not, nobody but the owner knows whether there is any.
 	Shown bool `json:"shown"`
 }
@@ -36,7 +38,7 @@ func ListChecks(source *Config) *Checklist {
 	for _, u := range source.Updates {
 		if u.InFlight() {
 			c.add(CheckItem{
-				What: "OTA update", Name: u.Firmware + " " + u.Version, ID: u.ID, Product: u.ProductKey, State: u.Status,
+				Devices: u.Unfinished, What: "OTA update", Name: u.Firmware + " " + u.Version, ID: u.ID, Product: u.ProductKey, State: u.Status,
 				Do: "Let it end before the devices move, or upload the package and create the batch again at the target.", Shown: true,
 			})
 		}
@@ -99,6 +101,9 @@ func (i CheckItem) subject() string {
 	}
 	if i.State != "" {
 		s += ", " + i.State
+	}
+	if i.Devices > 0 {
+		s += ", " + counted(i.Devices, "device") + " left"
 	}
 	return s + ")"
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/iotferry/iotferry/iot"
 )
 
 // A Moment is when configurations are compared: it decides whether what is not at the target will come, or should be there.
@@ -19,6 +21,9 @@ const (
 // compared.
 func Compare(m Moment, source, target *Config) []Difference {
 	c := &comparison{moment: m, source: source, target: target, groups: mapGroups(source.Groups, target.Groups)}
+	if m == AfterMove {
+		c.products()
+	}
 	for _, part := range []struct {
 		kind    Kind
 		compare func()
@@ -47,6 +52,39 @@ type comparison struct {
 }
 
 func (c *comparison) add(d Difference) { c.out = append(c.out, d) }
+
+// products tells of products that are not at the target at all, and leaves out what they have: one word for all of it.
+func (c *comparison) products() {
+	gone := map[string]bool{}
+	for _, key := range c.source.Products {
+		if _, there := slices.BinarySearch(c.target.Products, key); there {
+			continue
+		}
+		gone[key] = true
+		c.add(Difference{
+			Kind: Product, Change: Missing, Severity: Work, Product: key,
+			Why: fmt.Sprintf("product %s is not at the target: it comes along with its first device, and its rules and subscriptions with it.", key),
+			Do:  "Compare again when devices of it have moved.",
+		})
+	}
+	if len(gone) > 0 {
+		c.source = c.source.without(gone)
+	}
+}
+
+// without returns a configuration without what some products have.
+func (c *Config) without(gone map[string]bool) *Config {
+	out := *c
+	out.Products = slices.DeleteFunc(slices.Clone(c.Products), func(key string) bool { return gone[key] })
+	out.Rules = slices.DeleteFunc(slices.Clone(c.Rules), func(r iot.RuleDetail) bool { return gone[r.ProductKey] })
+	out.Subscriptions = slices.DeleteFunc(slices.Clone(c.Subscriptions), func(s iot.Subscription) bool { return gone[s.ProductKey] })
+	out.Updates = slices.DeleteFunc(slices.Clone(c.Updates), func(u UpdateBatch) bool { return gone[u.ProductKey] })
+	out.Parsers = slices.DeleteFunc(slices.Clone(c.Parsers), func(p iot.Parser) bool {
+		stays := func(s iot.ParserSource) bool { return !gone[s.ProductKey] }
+		return len(p.Sources) > 0 && !slices.ContainsFunc(p.Sources, stays)
+	})
+	return &out
+}
 
 func (c *comparison) before() bool { return c.moment == BeforeMove }
 

@@ -107,14 +107,28 @@ func (c *comparison) jobs() {
 }
 
 func (c *comparison) updates() {
-	list := func(updates []iot.OTAJob) (out []work) {
+	list := func(updates []UpdateBatch) (out []work) {
 		for _, u := range updates {
 			out = append(out, work{thing{u.ProductKey, u.Firmware + " " + u.Version, u.ID, flat{"type": u.Type}}, u.InFlight()})
 		}
 		return out
 	}
+	n := len(c.out)
 	c.compareWork(Update, "OTA update to", "Let it end first, or upload the package and create the batch again at the target.",
 		list(c.source.Updates), list(c.target.Updates))
+	for i := range c.out[n:] {
+		c.waiting(&c.out[n+i])
+	}
+}
+
+// waiting adds the devices that wait for an update batch which is missing.
+func (c *comparison) waiting(d *Difference) {
+	for _, u := range c.source.Updates {
+		if d.Change == Missing && u.ID == d.SourceID && u.Unfinished > 0 {
+			d.Devices, d.Count = u.Devices, u.Unfinished
+			d.Why += fmt.Sprintf(" It has not updated %s yet.", counted(u.Unfinished, "device"))
+		}
+	}
 }
 
 // A work is a thing that ends by itself.

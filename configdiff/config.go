@@ -25,9 +25,16 @@ type Config struct {
 	Scripts       map[string]iot.Script      `json:"scripts,omitempty"` // by product key
 	DeviceGroups  []iot.DeviceGroup          `json:"deviceGroups,omitempty"`
 	Jobs          []iot.Job                  `json:"jobs,omitempty"` // those that have ended included, like updates
-	Updates       []iot.OTAJob               `json:"updates,omitempty"`
+	Updates       []UpdateBatch              `json:"updates,omitempty"`
 	Scenes        []iot.Scene                `json:"scenes,omitempty"`
 	Unread        []Unread                   `json:"unread,omitempty"`
+}
+
+// An UpdateBatch is an update batch, and, while it is in flight, the devices that it has not updated yet.
+type UpdateBatch struct {
+	iot.OTAJob
+	Unfinished int            `json:"unfinished,omitempty"` // how many devices
+	Devices    []iot.DeviceID `json:"devices,omitempty"`    // the first of them: see [Options].Examples
 }
 
 // An Unread is a kind that was not read, on an instance.
@@ -63,12 +70,14 @@ type reader struct {
 	at    iot.View
 	clock iot.Clock
 	out   *Config
+
+	examples int // of devices
 }
 
 // Read reads the configuration of an instance, about the products of o or all that it has. It reads again, for half a minute, what is throttled
 // or fails for a moment. A kind that the driver cannot read, or that the credentials do not allow, is listed in Config.Unread.
 func Read(ctx context.Context, at iot.View, o Options) (*Config, error) {
-	r := &reader{ctx: ctx, at: at, clock: o.Clock, out: &Config{
+	r := &reader{ctx: ctx, at: at, clock: o.Clock, examples: o.examples(), out: &Config{
 		Instance: at.Info, Models: map[string]json.RawMessage{}, Scripts: map[string]iot.Script{},
 	}}
 	if err := r.products(o.Products); err != nil {
@@ -218,9 +227,38 @@ func (r *reader) scripts() error {
 func (r *reader) updates() error {
 	return r.each(func(key string) error {
 		list, err := collect(r, func(ctx context.Context) iter.Seq2[iot.OTAJob, error] { return r.at.Config.Jobs.OTAJobs(ctx, key) })
-		r.out.Updates = append(r.out.Updates, list...)
-		return err
+		if err != nil {
+			return err
+		}
+		for _, j := range list {
+			u, err := patiently(r.ctx, r.clock, func() (UpdateBatch, error) { return r.update(j) })
+			if err != nil {
+				return err
+			}
+			r.out.Updates = append(r.out.Updates, u)
+		}
+		return nil
 	})
+}
+
+// update reads what is left of an update batch.
+func (r *reader) update(j iot.OTAJob) (UpdateBatch, error) {
+	u := UpdateBatch{OTAJob: j}
+	if !j.InFlight() {
+		return u, nil
+	}
+	for t, err := range r.at.Config.Jobs.OTATasks(r.ctx, j.ID) {
+		if err != nil {
+			return u, err
+		}
+		if !t.InFlight() {
+			continue
+		}
+		if u.Unfinished++; len(u.Devices) < r.examples {
+			u.Devices = append(u.Devices, t.Device)
+		}
+	}
+	return u, nil
 }
 
 // each reads something of every product; one that has none of it has nothing to compare.

@@ -290,6 +290,8 @@ func sampled[T any](seq iter.Seq2[T, error], step uint64, of func(T) iot.DeviceI
 		for x, err := range seq {
 			if err == nil {
 				*seen++
+			}
+			if err == nil && step > 1 {
 				h := fnv.New64a()
 				_, _ = h.Write([]byte(of(x).String())) // never fails
 				if h.Sum64()%step != 0 {

@@ -12,6 +12,7 @@ type Kind string
 
 // The kinds, in the order of a report.
 const (
+	Product       Kind = "product"
 	Rule          Kind = "rule"
 	Parser        Kind = "parser"
 	ConsumerGroup Kind = "consumer group"
@@ -30,7 +31,7 @@ const (
 // kinds returns all kinds, in the order of a report.
 func kinds() []Kind {
 	return []Kind{
-		Rule, Parser, ConsumerGroup, Subscription, ThingModel, Script, Label, DeviceGroup, Member, Shadow, Job, Update, Scene,
+		Product, Rule, Parser, ConsumerGroup, Subscription, ThingModel, Script, Label, DeviceGroup, Member, Shadow, Job, Update, Scene,
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,7 +26,8 @@ func (f flat) put(path, value string) {
 
 // json adds the leaves of a JSON value under a path. Texts are replaced by rename first. What is no JSON is one text.
 func (f flat) json(path string, data json.RawMessage, rename func(string) string) {
-	if len(data) == 0 {
+	if !json.Valid(data) {
+		f.put(path, string(data))
 		return
 	}
 	decoder := json.NewDecoder(bytes.NewReader(data))
@@ -53,10 +55,20 @@ func (f flat) value(path string, value any, rename func(string) string) {
 		}
 	case string:
 		f.put(path, rename(v))
-	case nil:
-	default: // numbers and truth values
-		f.put(path, fmt.Sprint(v))
+	case json.Number:
+		f.put(path, number(v))
+	case bool:
+		f.put(path, strconv.FormatBool(v))
 	}
+}
+
+// number writes a number in one form: 1, 1.0 and 1e0 are the same. What a float cannot tell apart stays as it was written.
+func number(n json.Number) string {
+	x, err := n.Float64()
+	if err != nil || math.Abs(x) >= 1<<53 {
+		return n.String()
+	}
+	return strconv.FormatFloat(x, 'g', -1, 64)
 }
 
 // difference returns what differs between two tables, in the order of the paths.

@@ -84,7 +84,10 @@ func (w *world) read(t *testing.T) *target {
 		s.groups[g.Name] = g.ID
 	}
 	s.Rules, s.Parsers, s.Groups, s.Subscriptions = c.Rules, c.Parsers, c.Groups, c.Subscriptions
-	s.DeviceGroups, s.Jobs, s.OTAJobs, s.Scenes = c.DeviceGroups, c.Jobs, c.Updates, c.Scenes
+	s.DeviceGroups, s.Jobs, s.Scenes = c.DeviceGroups, c.Jobs, c.Scenes
+	for _, u := range c.Updates {
+		s.OTAJobs = append(s.OTAJobs, u.OTAJob)
+	}
 	s.Members = map[string][]iot.DeviceID{}
 	for _, g := range s.DeviceGroups {
 		s.Members[g.ID] = w.members(t.Context(), t, g.ID)
@@ -176,6 +179,10 @@ func ruleSeeds() []seedFunc {
 		changed(func(x *iot.RuleDetail) { x.Outputs = x.Outputs[:1] }),
 		changed(func(x *iot.RuleDetail) { x.Outputs[0].OnError = !x.Outputs[0].OnError }),
 		changed(func(x *iot.RuleDetail) { x.Outputs[0].Configuration = json.RawMessage(`{"n":2}`) }),
+		changed(func(x *iot.RuleDetail) { // the form of JSON and the order of actions do not count
+			x.Outputs[0].Configuration = json.RawMessage(`{ "n" : 1.0e0, "tableName":"t" }`)
+			slices.Reverse(x.Outputs)
+		}).quiet(),
 	}
 }
 

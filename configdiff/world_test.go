@@ -100,6 +100,7 @@ func sourceSetup() migratetest.Setup {
 			{ID: "o2", ProductKey: migratetest.DirectProduct, FirmwareID: "f0", Firmware: "Meter", Version: "1.9", Type: "UPGRADE_FIRMWARE", Status: "CANCELED"},
 		},
 	}
+	s.OTATasks = map[string][]iot.OTATask{"o1": {{Device: direct(0), Status: "SUCCEEDED"}, {Device: direct(1), Status: "QUEUED"}, {Device: direct(2), Status: "CONFIRM"}, {Device: direct(3), Status: "IN_PROGRESS"}}}
 	for n := range 6 {
 		s.Rules = append(s.Rules, iot.RuleDetail{
 			Rule:     iot.Rule{Name: fmt.Sprintf("to_table_%d", n), ProductKey: migratetest.DirectProduct, Topic: fmt.Sprintf("/+/user/update%d", n), Running: true},
@@ -219,9 +220,11 @@ func lines(r *configdiff.Report) []string {
 		}
 		line := fmt.Sprintf("%s %s %s%s", d.Kind, d.Change, d.Product, d.Name)
 		for _, id := range d.Devices {
-			out = append(out, line+" "+id.DeviceName)
+			if d.Kind != configdiff.Update {
+				out = append(out, line+" "+id.DeviceName)
+			}
 		}
-		if d.Count == 0 {
+		if d.Count == 0 || d.Kind == configdiff.Update {
 			out = append(out, line)
 		}
 	}

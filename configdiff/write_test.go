@@ -107,9 +107,9 @@ func TestForms(t *testing.T) {
 func checksConfig() *configdiff.Config {
 	return &configdiff.Config{
 		Jobs: []iot.Job{{ID: "j2", Name: hostile, Status: "IN_PROGRESS"}, {ID: "j1", Name: "Old", Status: "COMPLETED"}},
-		Updates: []iot.OTAJob{
-			{ID: "o1", ProductKey: "a1Meter0001", Firmware: "Meter", Version: "2.0", Status: "PLANNED"},
-			{ID: "o2", ProductKey: "a1Meter0001", Firmware: "Meter", Version: "1.0", Status: "CANCELED"},
+		Updates: []configdiff.UpdateBatch{
+			{OTAJob: iot.OTAJob{ID: "o1", ProductKey: "a1Meter0001", Firmware: "Meter", Version: "2.0", Status: "PLANNED"}, Unfinished: 7},
+			{OTAJob: iot.OTAJob{ID: "o2", ProductKey: "a1Meter0001", Firmware: "Meter", Version: "1.0", Status: "CANCELED"}},
 		},
 		Scenes:       []iot.Scene{{ID: "s2", Name: "Lights", Running: true}, {ID: "s1", Name: "Doors"}},
 		DeviceGroups: []iot.DeviceGroup{{ID: "g1", Name: "site_1"}},

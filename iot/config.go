@@ -171,6 +171,8 @@ type JobReader interface {
 	Jobs(ctx context.Context) iter.Seq2[Job, error]
 	// OTAJobs yields the update batches of a product (ListOTAFirmware, ListOTAJobByFirmware).
 	OTAJobs(ctx context.Context, productKey string) iter.Seq2[OTAJob, error]
+	// OTATasks yields the devices of an update batch with how far each is (ListOTATaskByJob).
+	OTATasks(ctx context.Context, jobID string) iter.Seq2[OTATask, error]
 	// Scenes yields the scene rules of the instance (QuerySceneRule).
 	Scenes(ctx context.Context) iter.Seq2[Scene, error]
 }
@@ -208,6 +210,15 @@ func ended(status string) bool {
 	}
 	return false
 }
+
+// An OTATask is the update of one device in a batch.
+type OTATask struct {
+	Device DeviceID `json:"device"`
+	Status string   `json:"status"` // CONFIRM, QUEUED, NOTIFIED, IN_PROGRESS, SUCCEEDED, FAILED or CANCELED
+}
+
+// InFlight reports whether the device may still be updated. See [Job.InFlight].
+func (t OTATask) InFlight() bool { return !ended(t.Status) }
 
 // A Scene is a scene rule, which links devices with each other.
 type Scene struct {

@@ -73,6 +73,7 @@ func Documented() Limits {
 		"BatchAddDeviceGroupRelations": 500,
 		"ListOTAFirmware":              10,
 		"ListOTAJobByFirmware":         10,
+		"ListOTATaskByJob":             10,
 
 		// Their limits are not documented.
 		"ListParser":            0,

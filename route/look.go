@@ -49,7 +49,7 @@ func (r *Router) want(id iot.DeviceID) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
-		return errClosed
+		return closed()
 	}
 	if _, ok := r.looking[id]; ok {
 		return nil
@@ -64,7 +64,7 @@ func (r *Router) want(id iot.DeviceID) error {
 // look reads both instances about devices of a product that somebody waits for. It is for all who wait, so the context of none ends it.
 func (r *Router) look(productKey string) (map[iot.DeviceID]Place, error) {
 	if !r.begin() {
-		return nil, errClosed
+		return nil, closed()
 	}
 	defer r.looks.Done()
 	if err := r.turn(); err != nil {

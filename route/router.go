@@ -2,7 +2,6 @@ package route
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -98,8 +97,8 @@ func or(d, standard time.Duration) time.Duration {
 // Table returns the table of the router.
 func (r *Router) Table() *Table { return r.config.Table }
 
-// Close ends looks that are under way and waits for them. Where, and calls that need a look, fail from now on. It always
-// returns nil.
+// Close ends looks that are under way and waits for them. From now on Where fails if it needs one, and calls go where the device was
+// last. It always returns nil.
 func (r *Router) Close() error {
 	r.mu.Lock()
 	r.closed = true
@@ -182,5 +181,4 @@ func inMove(id iot.DeviceID) error {
 	return &iot.Error{Kind: iot.Transient, Message: id.String() + " is in the middle of its move: nothing was sent, try again"}
 }
 
-// errClosed is returned by what needs a look.
-var errClosed = errors.New("route: the router is closed")
+func closed() error { return invalid("route: the router is closed") }

@@ -229,6 +229,33 @@ func checkTorn(t *testing.T, path, what string, cut int, sizes []int) {
 	expectPlace(t, what+": the next save", loaded(t, route.NewFile(path)).Lookup(device("meter-new")), route.Target)
 }
 
+// What a crash left of a long Save is not taken for a part of the short one that follows.
+func TestFileAfterALongTear(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "table")
+	table, store := newTable(t), route.NewFile(path)
+	learn(t, table, route.Fact{Device: device("meter-first"), Place: route.Target, At: begin})
+	save(t, table, store)
+	for i := range 500 {
+		learn(t, table, route.Fact{Device: device(fmt.Sprintf("meter-%d", i)), Place: route.Target, At: begin})
+	}
+	save(t, table, store)
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(path, info.Size()-1); err != nil {
+		t.Fatal(err)
+	}
+	store = route.NewFile(path)
+	table = loaded(t, store)
+	learn(t, table, route.Fact{Device: device("meter-last"), Place: route.Target, At: begin})
+	save(t, table, store)
+	again := loaded(t, route.NewFile(path))
+	expectPlace(t, "before the crash", again.Lookup(device("meter-first")), route.Target)
+	expectPlace(t, "lost by it", again.Lookup(device("meter-499")), route.Source)
+	expectPlace(t, "after it", again.Lookup(device("meter-last")), route.Target)
+}
+
 // A byte that changed before the last Save is damage, and is never read as something else.
 func TestFileDamage(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "table")
@@ -261,10 +288,10 @@ func TestFileDamage(t *testing.T) {
 func TestFileIsWrittenAnew(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "table")
 	store, table := route.NewFile(path), newTable(t)
-	const devices = 1000
+	const devices = 2000
 	facts := make([]route.Fact, devices)
 	largest := int64(0)
-	for round := range 3 * route.CompactFrom / devices {
+	for round := range 6 * route.CompactFrom / 5 / devices {
 		for i := range facts {
 			facts[i] = route.Fact{Device: device(fmt.Sprintf("meter-%d", i)), Place: route.Place(1 + round%2), At: begin.Add(time.Duration(round))}
 		}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/iotferry/iotferry/aliyun"
 	"github.com/iotferry/iotferry/iot"
 	"github.com/iotferry/iotferry/migrate"
 	"github.com/iotferry/iotferry/migrate/migratetest"
@@ -109,6 +110,52 @@ func TestMNSSwitchIsIdempotent(t *testing.T) {
 		}
 	}
 }
+
+// The adapter of the real platform does the same, over sockets.
+func TestMNSSwitchOverSockets(t *testing.T) {
+	memory, _ := mnsCloud(t, nil)
+	if _, err := mnsSwitch().Apply(t.Context(), memory.Platform().Source); err != nil {
+		t.Fatal(err)
+	}
+	cloud, c := mnsCloud(t, nil)
+	wire, err := cloud.Listen(t.Context(), migratetest.WireOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := aliyun.Open(aliyun.Config{
+		Region: wire.Region, Account: wire.Account, Target: wire.Target, RootCAs: wire.RootCAs, Pacer: unpaced{},
+		Credentials: aliyun.Static(wire.AccessKeyID, wire.AccessKeySecret),
+		Endpoints:   aliyun.Endpoints{OpenAPI: wire.OpenAPITLS, SourceAMQP: wire.AMQPTLS, TargetAMQP: wire.AMQPTLS, SourceMQTT: wire.MQTTTLS},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := errors.Join(client.Close(), wire.Close()); err != nil {
+			t.Error(err)
+		}
+	}()
+	source := client.Platform().Source
+	for range 2 {
+		if g, err := mnsSwitch().Apply(t.Context(), source); err != nil || g.ID == "" {
+			t.Fatalf("got %+v, %v", g, err)
+		}
+	}
+	if diff := cmp.Diff(forwards(t, memory.Platform().Source.View), forwards(t, source.View)); diff != "" {
+		t.Errorf("-memory +sockets:\n%s", diff)
+	}
+	cloud.Serve("")
+	c.Advance(3 * time.Minute)
+	if err := mnsSwitch().Check(t.Context(), source.View); err != nil {
+		t.Error(err)
+	}
+}
+
+// unpaced lets every call through at once: quotas are off.
+type unpaced struct{}
+
+func (unpaced) Wait(ctx context.Context, _ string) error { return ctx.Err() }
+func (unpaced) Throttled(string)                         {}
 
 func TestMNSSwitchRefuses(t *testing.T) {
 	cloud, _ := mnsCloud(t, nil)

@@ -72,7 +72,8 @@ func (c *Cloud) QueryDeviceGroupByDevice(
 	})
 }
 
-// QueryDeviceListByDeviceGroupRequest asks for a page of a group's devices. PageSize is 1 to 50, 10 by default.
+// QueryDeviceListByDeviceGroupRequest asks for a page of a group's devices. PageSize is 1 to 50, 10 by default: the platform documents no
+// largest one.
 type QueryDeviceListByDeviceGroupRequest struct {
 	IotInstanceId, GroupId string
 	CurrentPage, PageSize  int

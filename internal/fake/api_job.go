@@ -119,3 +119,24 @@ func (c *Cloud) ListOTAJobByFirmware(
 		return out, err
 	})
 }
+
+// ListOTATaskByJobRequest asks for a page of the devices of a batch.
+type ListOTATaskByJobRequest struct {
+	PageRequest
+	JobId string
+}
+
+// ListOTATaskByJobResponse is a page of devices.
+type ListOTATaskByJobResponse struct {
+	Total             int
+	SimpleOTATaskInfo []iot.OTATask
+}
+
+// ListOTATaskByJob lists the devices of a batch with how far each is.
+func (c *Cloud) ListOTATaskByJob(ctx context.Context, r ListOTATaskByJobRequest) (ListOTATaskByJobResponse, error) {
+	op := Op{Name: "ListOTATaskByJob", Instance: r.IotInstanceId}
+	return call(ctx, c, op, func(Fault) (out ListOTATaskByJobResponse, err error) {
+		out.SimpleOTATaskInfo, out.Total, err = listed(c, r.PageRequest, func(in *instance) []iot.OTATask { return in.tasks[r.JobId] })
+		return out, err
+	})
+}

@@ -167,6 +167,13 @@ func (d *driver) OTAJobs(ctx context.Context, productKey string) iter.Seq2[iot.O
 	}
 }
 
+func (d *driver) OTATasks(ctx context.Context, jobID string) iter.Seq2[iot.OTATask, error] {
+	return listing(ctx, d, "ListOTATaskByJob", func(page PageRequest) ([]iot.OTATask, int, error) {
+		out, err := d.cloud.ListOTATaskByJob(ctx, ListOTATaskByJobRequest{page, jobID})
+		return out.SimpleOTATaskInfo, out.Total, err
+	})
+}
+
 // listing yields the rows of a list of the instance that is paged by numbers.
 func listing[T any](
 	ctx context.Context, d *driver, api string, fetch func(PageRequest) (rows []T, total int, err error),

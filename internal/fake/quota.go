@@ -25,7 +25,7 @@ func perSecond(api string) int {
 	case "ListRule":
 		return 20
 	case "QueryThingModelPublished", "ListThingModelVersion", "QueryDevicePropertiesData", "ListDataSourceItem",
-		"GetThingScript", "ListOTAFirmware", "ListOTAJobByFirmware":
+		"GetThingScript", "ListOTAFirmware", "ListOTAJobByFirmware", "ListOTATaskByJob":
 		return 10
 	case "BatchGrayMigrationDevice", "BatchQueryDeviceDetail", "ListDistributedDevice", "CreateConsumerGroup",
 		"QueryConsumerGroupList", "QueryConsumerGroupStatus", "CreateSubscribeRelation",

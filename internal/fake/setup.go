@@ -21,11 +21,12 @@ type Setup struct {
 	Groups        []iot.ConsumerGroup // those that are not in it are deleted
 	Subscriptions []iot.Subscription  // AMQP and MNS
 
-	Members map[string][]iot.DeviceID          // of DeviceGroups, by the group's ID
-	Labels  map[iot.DeviceID]map[string]string // all labels of a device
-	Shadows map[iot.DeviceID]json.RawMessage   // wherever the device is
-	Scripts map[string]string                  // languages by product key; empty for none
-	Models  map[string]json.RawMessage         // by product key, in place of the published one
+	Members  map[string][]iot.DeviceID          // of DeviceGroups, by the group's ID
+	OTATasks map[string][]iot.OTATask           // of OTAJobs, by the batch's ID
+	Labels   map[iot.DeviceID]map[string]string // all labels of a device
+	Shadows  map[iot.DeviceID]json.RawMessage   // wherever the device is
+	Scripts  map[string]string                  // languages by product key; empty for none
+	Models   map[string]json.RawMessage         // by product key, in place of the published one
 }
 
 // Setup puts configuration on an instance, as its owner could have done at the console. It is no API, and asks no hook. A name or an ID
@@ -49,7 +50,7 @@ func (c *Cloud) Setup(instanceID string, s Setup) error {
 			in.jobs = slices.Clone(s.Jobs)
 		}
 		if s.OTAJobs != nil {
-			in.updates = slices.Clone(s.OTAJobs)
+			in.updates, in.tasks = slices.Clone(s.OTAJobs), maps.Clone(s.OTATasks)
 		}
 		if s.Scenes != nil {
 			in.scenes = slices.Clone(s.Scenes)

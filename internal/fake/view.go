@@ -25,6 +25,7 @@ type instance struct {
 	jobs         []iot.Job
 	updates      []iot.OTAJob
 	scenes       []iot.Scene
+	tasks        map[string][]iot.OTATask // by update batch
 }
 
 func (in *instance) bit() uint64 { return 1 << in.index }

@@ -270,6 +270,7 @@ func TestPlatformCases(t *testing.T) {
 		"no device has no labels":     "configuration",
 		"groups of the first level":   "configuration",
 		"first page of update jobs":   "configuration",
+		"first page of update tasks":  "configuration",
 		"labels replace each other":   "configure",
 		"groups have no parent":       "configure",
 		"counts what was there":       "configure",

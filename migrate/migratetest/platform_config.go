@@ -39,6 +39,10 @@ func benchSetup() Setup {
 		})
 		s.Parsers = append(s.Parsers, iot.Parser{ID: fmt.Sprint(7000 + n), Name: fmt.Sprintf("parser_%d", n), Running: true})
 	}
+	s.OTATasks = map[string][]iot.OTATask{}
+	for n := range 130 {
+		s.OTATasks["ota-000"] = append(s.OTATasks["ota-000"], iot.OTATask{Device: directID(n), Status: "QUEUED"})
+	}
 	p := &s.Parsers[0]
 	p.Script, p.Draft, p.Running = "writeTable(1, payload())", "// later", false
 	p.Destinations = []iot.ParserOutput{{ID: "8001", Name: "table", Type: "OTS", Configuration: json.RawMessage(`{"tableName":"t"}`), OnError: true}}
@@ -202,7 +206,14 @@ func configJobs(ctx context.Context, at iot.ConfigReaders, s Setup) error {
 	if err != nil {
 		return err
 	}
-	return differ("OTAJobs", s.OTAJobs, updates)
+	if err := differ("OTAJobs", s.OTAJobs, updates); err != nil {
+		return err
+	}
+	tasks, err := collect("OTATasks", at.Jobs.OTATasks(ctx, "ota-000"))
+	if err != nil {
+		return err
+	}
+	return differ("OTATasks", s.OTATasks["ota-000"], tasks)
 }
 
 // platformConfigure writes labels and groups of devices, each twice.

@@ -67,6 +67,10 @@ func (c badConfig) OTAJobs(ctx context.Context, product string) iter.Seq2[iot.OT
 	return cut(c.a, "first page of update jobs", c.ConfigReaders.Jobs.OTAJobs(ctx, product))
 }
 
+func (c badConfig) OTATasks(ctx context.Context, job string) iter.Seq2[iot.OTATask, error] {
+	return cut(c.a, "first page of update tasks", c.ConfigReaders.Jobs.OTATasks(ctx, job))
+}
+
 // badConfigure writes it, but for its flaw.
 type badConfigure struct {
 	a *badAdapter

@@ -103,6 +103,7 @@ func everyConfigCall(ctx context.Context, at iot.Instance) []namedCall {
 	add(config.Jobs != nil,
 		namedCall{"Jobs", func() error { return drop(collect("", config.Jobs.Jobs(ctx))) }},
 		namedCall{"OTAJobs", func() error { return drop(collect("", config.Jobs.OTAJobs(ctx, id.ProductKey))) }},
+		namedCall{"OTATasks", func() error { return drop(collect("", config.Jobs.OTATasks(ctx, "ota-000"))) }},
 		namedCall{"Scenes", func() error { return drop(collect("", config.Jobs.Scenes(ctx))) }})
 	add(write.Labels != nil, namedCall{"SetLabels", func() error { return write.Labels.SetLabels(ctx, id, map[string]string{"a": "b"}) }})
 	add(write.DeviceGroups != nil,

@@ -19,11 +19,12 @@ type Setup struct {
 	Groups        []iot.ConsumerGroup // those that are not in it are deleted
 	Subscriptions []iot.Subscription  // AMQP and MNS
 
-	Members map[string][]iot.DeviceID          // of DeviceGroups, by the group's ID
-	Labels  map[iot.DeviceID]map[string]string // all labels of a device
-	Shadows map[iot.DeviceID]json.RawMessage   // wherever the device is
-	Scripts map[string]string                  // languages by product key; empty for none
-	Models  map[string]json.RawMessage         // by product key, in place of the published one
+	Members  map[string][]iot.DeviceID          // of DeviceGroups, by the group's ID
+	OTATasks map[string][]iot.OTATask           // of OTAJobs, by the batch's ID
+	Labels   map[iot.DeviceID]map[string]string // all labels of a device
+	Shadows  map[iot.DeviceID]json.RawMessage   // wherever the device is
+	Scripts  map[string]string                  // languages by product key; empty for none
+	Models   map[string]json.RawMessage         // by product key, in place of the published one
 }
 
 // SetupSource puts configuration on the public instance, as its owner could have done at the console. A name or an ID that does not

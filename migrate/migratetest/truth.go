@@ -91,7 +91,7 @@ func reads(api string) bool {
 		"QuerySubscribeRelation", "QueryConsumerGroupList", "QueryConsumerGroupStatus",
 		"GetRule", "ListParser", "GetParser", "ListDataSourceItem", "ListParserDestination", "GetThingScript", "GetDeviceShadow",
 		"QueryDeviceGroupList", "QueryDeviceGroupByDevice", "QueryDeviceListByDeviceGroup", "ListJob", "QuerySceneRule",
-		"ListOTAFirmware", "ListOTAJobByFirmware":
+		"ListOTAFirmware", "ListOTAJobByFirmware", "ListOTATaskByJob":
 		return true
 	}
 	return false

@@ -19,7 +19,7 @@
 //   - forwarding: ListRule, GetRule, ListRuleActions, ListParser, GetParser, ListDataSourceItem, ListParserDestination, GetThingScript,
 //     CreateConsumerGroup, QueryConsumerGroupList,
 //     QueryConsumerGroupStatus, QuerySubscribeRelation, CreateSubscribeRelation, UpdateSubscribeRelation;
-//   - what is under way: ListJob, QuerySceneRule, ListOTAFirmware, ListOTAJobByFirmware;
+//   - what is under way: ListJob, QuerySceneRule, ListOTAFirmware, ListOTAJobByFirmware, ListOTATaskByJob;
 //   - moving: BatchGrayMigrationDevice.
 //
 // Every other action is answered with InvalidAction.NotFound: among them QueryDeviceInfo, QueryDeviceBySQL,

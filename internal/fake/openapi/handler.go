@@ -190,6 +190,7 @@ func actions() map[string]action {
 		"ListJob":              api(pageRequest, (*cloud).ListJob, jobsAnswer),
 		"QuerySceneRule":       api(pageRequest, (*cloud).QuerySceneRule, scenesAnswer),
 		"ListOTAFirmware":      api(firmwaresRequest, (*cloud).ListOTAFirmware, firmwaresAnswer),
+		"ListOTATaskByJob":     api(otaTasksRequest, (*cloud).ListOTATaskByJob, otaTasksAnswer),
 		"ListOTAJobByFirmware": api(batchesRequest, (*cloud).ListOTAJobByFirmware, batchesAnswer),
 
 		"GetThingTopo":          api(topologyRequest, (*cloud).GetThingTopo, topologyAnswer),

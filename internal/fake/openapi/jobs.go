@@ -52,3 +52,15 @@ func batchesAnswer(a fake.ListOTAJobByFirmwareResponse) members {
 	})
 	return members{"Total": a.Total, "Data": members{"SimpleOTAJobInfo": list}}
 }
+
+func otaTasksRequest(p *params) fake.ListOTATaskByJobRequest {
+	p.lacks("TaskStatus", "DeviceNames")
+	return fake.ListOTATaskByJobRequest{PageRequest: pageRequest(p), JobId: p.required("JobId")}
+}
+
+func otaTasksAnswer(a fake.ListOTATaskByJobResponse) members {
+	list := rows(a.SimpleOTATaskInfo, func(t iot.OTATask) members {
+		return members{"ProductKey": t.Device.ProductKey, "DeviceName": t.Device.DeviceName, "TaskStatus": t.Status}
+	})
+	return members{"Total": a.Total, "Data": members{"SimpleOTATaskInfo": list}}
+}

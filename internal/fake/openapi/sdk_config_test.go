@@ -36,8 +36,9 @@ func (p *pair) config() {
 			OTAJobs: []iot.OTAJob{{
 				ID: "o1", ProductKey: meter, FirmwareID: "f1", Firmware: "Meter", Version: "2.0", Type: "UPGRADE_FIRMWARE", Status: "IN_PROGRESS",
 			}},
-			Shadows: map[iot.DeviceID]json.RawMessage{id: json.RawMessage(`{"version":1}`)},
-			Scripts: map[string]string{meter: "JavaScript"},
+			OTATasks: map[string][]iot.OTATask{"o1": {{Device: id, Status: "QUEUED"}}},
+			Shadows:  map[iot.DeviceID]json.RawMessage{id: json.RawMessage(`{"version":1}`)},
+			Scripts:  map[string]string{meter: "JavaScript"},
 		})
 	})
 	p.oneDevice(id)
@@ -200,6 +201,16 @@ func (p *pair) work() {
 			want.Total = a.Total
 			want.FirmwareInfo.SimpleFirmwareInfo = list(a.FirmwareInfo, func(x fake.Firmware) vendor.SimpleFirmwareInfo {
 				return vendor.SimpleFirmwareInfo{FirmwareId: x.FirmwareId, FirmwareName: x.FirmwareName, DestVersion: x.DestVersion, ProductKey: x.ProductKey}
+			})
+		})
+	tasks := vendor.CreateListOTATaskByJobRequest()
+	tasks.JobId, tasks.CurrentPage, tasks.PageSize = "o1", "1", "50"
+	expect(p, "ListOTATaskByJob", p.client.ListOTATaskByJob, tasks, (*fake.Cloud).ListOTATaskByJob,
+		fake.ListOTATaskByJobRequest{PageRequest: page, JobId: "o1"},
+		func(a fake.ListOTATaskByJobResponse, want *vendor.ListOTATaskByJobResponse) {
+			want.Total = a.Total
+			want.Data.SimpleOTATaskInfo = list(a.SimpleOTATaskInfo, func(x iot.OTATask) vendor.SimpleOTATaskInfo {
+				return vendor.SimpleOTATaskInfo{ProductKey: x.Device.ProductKey, DeviceName: x.Device.DeviceName, TaskStatus: x.Status}
 			})
 		})
 	batches := vendor.CreateListOTAJobByFirmwareRequest()
