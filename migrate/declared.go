@@ -1,11 +1,13 @@
 package migrate
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
 
 	"github.com/iotferry/iotferry/iot"
+	"github.com/iotferry/iotferry/topology"
 )
 
 // Declared is what no API shows, and only the owner of the fleet knows. The zero value declares nothing:
@@ -19,6 +21,9 @@ type Declared struct {
 	NoReconnect []iot.DeviceID `json:"noReconnect,omitempty"`
 	// Labelled lists devices that have labels. An API shows them (QueryDeviceProp), but at one call per device.
 	Labelled []iot.DeviceID `json:"labelled,omitempty"`
+	// Followers are sub-devices whose gateway has moved without them, where the source does not show any more which gateway that was. Pairs
+	// of which the sub-device is not at the source, or the gateway not at the target, are ignored.
+	Followers []topology.Relation `json:"followers,omitempty"`
 	// TargetOnlineQuota is how many devices may be online at the target at once. 0 is unknown.
 	TargetOnlineQuota int `json:"targetOnlineQuota,omitempty"`
 	// ID2Listed says that support has put the account on the list of those who may migrate ID² devices.
@@ -58,6 +63,11 @@ func (d Declared) Check() error {
 	}
 	if err := checkDevices("declared.labelled", d.Labelled); err != nil {
 		return err
+	}
+	for i, r := range d.Followers {
+		if err := cmp.Or(r.Sub.Check(), r.Gateway.Check()); err != nil {
+			return fmt.Errorf("declared.followers[%d]: %w", i, err)
+		}
 	}
 	for _, f := range []struct {
 		name  string

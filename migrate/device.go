@@ -16,11 +16,14 @@ const (
 	DeviceFailed                       // rejected for good, not arrived in time, or not proven
 	DeviceReturning                    // it is on its way back
 	DeviceReturned                     // the source shows it, the target does not
+	DeviceLeftOut                      // not moved, and not to be: its family was not as planned when its wave came
+	DeviceDeleted                      // on neither instance when its wave came
 	deviceStates                       // how many there are
 )
 
 var deviceStateNames = [deviceStates]string{
 	"planned", "intended", "accepted", "rejected", "unknown", "arrived", "online", "proven", "failed", "returning", "returned",
+	"left out", "deleted",
 }
 
 // String returns the state in a word.
@@ -45,4 +48,5 @@ type device struct {
 	attempts uint8 // how many calls it was in
 	asleep   bool  // not online just before its move
 	there    bool  // it was seen at the target, and has not been seen back
+	away     bool  // a move of it has begun, and nobody has seen it online since, or where it was
 }

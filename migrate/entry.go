@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/iotferry/iotferry/iot"
+	"github.com/iotferry/iotferry/topology"
 )
 
 // JournalVersion is the version of the entries' format. A journal of another one is refused.
@@ -31,12 +32,14 @@ const (
 	EntryWait      EntryKind = "wait"      // the lane waits: Until
 	EntryCondition EntryKind = "condition" // a look at what the stage waits for: Condition, Holds, Evidence, Progress; Until is when to look again; Error
 	EntryStageEnd  EntryKind = "stage-end" // the stage is complete
+	EntryAppeared  EntryKind = "appeared"  // after the last stage the source was read once more: Appeared; End; Error if not all could be read
+	EntryReverse   EntryKind = "reverse"   // a warning: a fifth of the time is left in which the wave can be returned: Until
 	EntryLaneEnd   EntryKind = "lane-end"  // the lane is complete
 	EntryHalt      EntryKind = "halt"      // the lane stopped and needs a person: Reason, Note
 	EntryAlarm     EntryKind = "alarm"     // devices are on both instances or on none: Names
 
 	// A wave.
-	EntryWave     EntryKind = "wave"     // the wave starts, as seen on both instances just before: Asleep, Gone, Arrived, Both
+	EntryWave     EntryKind = "wave"     // the wave starts, as seen on both instances just before: Asleep, Gone, Arrived, Both, Joined, Drifted
 	EntryIntent   EntryKind = "intent"   // a call is about to be made, after those announced before it: Call, Product, Names
 	EntryOutcome  EntryKind = "outcome"  // what the call answered: Call, Refused, Unknown; all others were accepted. Error: none has moved, and calls announced after it were not made; Retry
 	EntryLook     EntryKind = "look"     // both instances were read: Arrived, Unmoved of those in doubt, Gone, Both; End; Error if not all could be read
@@ -71,26 +74,29 @@ type Entry struct {
 	Note     string      `json:"note,omitempty"`
 	Error    string      `json:"error,omitempty"`
 
-	Call      int             `json:"call,omitempty"` // number of the call in its lane: larger for every call
-	Product   string          `json:"product,omitempty"`
-	Names     DeviceSet       `json:"names,omitempty"`
-	Unknown   DeviceSet       `json:"unknown,omitempty"`
-	Asleep    DeviceSet       `json:"asleep,omitempty"`
-	Arrived   DeviceSet       `json:"arrived,omitempty"` // on the instance where they should be, and only there
-	Unmoved   DeviceSet       `json:"unmoved,omitempty"` // still where they were, and only there
-	Gone      DeviceSet       `json:"gone,omitempty"`    // on neither instance
-	Both      DeviceSet       `json:"both,omitempty"`    // on both instances
-	Verifier  string          `json:"verifier,omitempty"`
-	Passed    DeviceSet       `json:"passed,omitempty"`
-	Refused   []Failure       `json:"refused,omitempty"`
-	Failed    []Failure       `json:"failed,omitempty"`
-	Open      []Failure       `json:"open,omitempty"`     // of the devices that stay inconclusive, the first few
-	Evidence  *Evidence       `json:"evidence,omitempty"` // of the first device that passed, or of a condition
-	Retry     bool            `json:"retry,omitempty"`    // the same may work later
-	Condition string          `json:"condition,omitempty"`
-	Holds     bool            `json:"holds,omitempty"`
-	Progress  json.RawMessage `json:"progress,omitempty"` // where the next look goes on
-	End       bool            `json:"end,omitempty"`      // the last entry of a look or a round
+	Call      int                 `json:"call,omitempty"` // number of the call in its lane: larger for every call
+	Product   string              `json:"product,omitempty"`
+	Names     DeviceSet           `json:"names,omitempty"`
+	Unknown   DeviceSet           `json:"unknown,omitempty"`
+	Asleep    DeviceSet           `json:"asleep,omitempty"`
+	Arrived   DeviceSet           `json:"arrived,omitempty"` // on the instance where they should be, and only there
+	Unmoved   DeviceSet           `json:"unmoved,omitempty"` // still where they were, and only there
+	Gone      DeviceSet           `json:"gone,omitempty"`    // on neither instance
+	Both      DeviceSet           `json:"both,omitempty"`    // on both instances
+	Verifier  string              `json:"verifier,omitempty"`
+	Passed    DeviceSet           `json:"passed,omitempty"`
+	Refused   []Failure           `json:"refused,omitempty"`
+	Failed    []Failure           `json:"failed,omitempty"`
+	Drifted   []Failure           `json:"drifted,omitempty"`  // their families are not as planned
+	Open      []Failure           `json:"open,omitempty"`     // of the devices that stay inconclusive, the first few
+	Appeared  []Failure           `json:"appeared,omitempty"` // at the source, and not known to the plan
+	Joined    []topology.Relation `json:"joined,omitempty"`   // sub-devices that their gateways have got since the plan
+	Evidence  *Evidence           `json:"evidence,omitempty"` // of the first device that passed, or of a condition
+	Retry     bool                `json:"retry,omitempty"`    // the same may work later
+	Condition string              `json:"condition,omitempty"`
+	Holds     bool                `json:"holds,omitempty"`
+	Progress  json.RawMessage     `json:"progress,omitempty"` // where the next look goes on
+	End       bool                `json:"end,omitempty"`      // the last entry of a look or a round
 }
 
 // A Header binds a journal to its campaign. A journal whose header differs is refused.
@@ -100,6 +106,7 @@ type Header struct {
 	Account  string           `json:"account"`
 	Source   iot.InstanceInfo `json:"source"`
 	Target   iot.InstanceInfo `json:"target"`
+	Follows  string           `json:"follows,omitempty"` // hash of the plan that the plan follows, which has a journal of its own
 }
 
 // A Failure is a device that failed, or is not proven yet, and why.

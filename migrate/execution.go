@@ -40,6 +40,8 @@ func (x execution) run(ctx context.Context) {
 		x.verify(ctx)
 	case TaskLookBack:
 		x.lookBack(iot.Urgent(ctx))
+	case TaskSweep:
+		x.sweep(ctx)
 	case TaskHome:
 		x.home(iot.Urgent(ctx))
 	case TaskCondition:
@@ -137,48 +139,4 @@ func (x execution) undo(ctx context.Context) {
 		}
 	}
 	x.emit(e)
-}
-
-// home compares the topology of the families that were returned with the plan.
-func (x execution) home(ctx context.Context) {
-	e := x.here(EntryHome)
-	e.Wave = 0
-	last := -1
-	for _, d := range x.task.Devices {
-		if d.Family == last {
-			continue
-		}
-		last = d.Family
-		if err := x.familyIsHome(ctx, d.Family); err != nil {
-			e.Error = err.Error()
-			break
-		}
-	}
-	x.emit(e)
-}
-
-func (x execution) familyIsHome(ctx context.Context, f int) error {
-	family := x.lane().Families[f]
-	if family.Gateway.IsZero() {
-		return nil
-	}
-	want := make(map[iot.DeviceID]bool, family.Len())
-	for _, id := range family.Devices[:family.Len()-1] {
-		want[id] = true
-	}
-	for id, err := range x.r.config.Platform.Source.Children(ctx, family.Gateway) {
-		if err != nil {
-			return fmt.Errorf("topology of gateway %s: %w", family.Gateway, err)
-		}
-		if !want[id] {
-			return fmt.Errorf("topology of gateway %s: it has sub-device %s, which was not in the plan", family.Gateway, id)
-		}
-		delete(want, id)
-	}
-	for _, id := range family.Devices {
-		if want[id] {
-			return fmt.Errorf("topology of gateway %s: sub-device %s is missing", family.Gateway, id)
-		}
-	}
-	return nil
 }

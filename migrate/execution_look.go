@@ -94,32 +94,6 @@ func statesByName(ctx context.Context, v iot.View, product string, names []strin
 	return byName, nil
 }
 
-// before looks at a wave just before its move: who is asleep, who is not where the plan thinks.
-func (x execution) before(ctx context.Context) {
-	e := x.here(EntryWave)
-	for s, err := range x.locate(ctx) {
-		if err != nil {
-			failed := x.here(EntryWave)
-			failed.Error = err.Error()
-			x.emit(failed)
-			return
-		}
-		id := s.device.ID
-		switch {
-		case s.atSource && s.atTarget:
-			e.Both = append(e.Both, id)
-		case s.atTarget:
-			e.Arrived = append(e.Arrived, id)
-		case !s.atSource:
-			e.Gone = append(e.Gone, id)
-		}
-		if s.atSource && s.status != iot.Online {
-			e.Asleep = append(e.Asleep, id)
-		}
-	}
-	x.emit(e)
-}
-
 // look tells which devices have arrived, and of those in doubt which have not moved.
 func (x execution) look(ctx context.Context) {
 	x.watch(ctx, EntryLook, func(e *Entry, s sighting) {

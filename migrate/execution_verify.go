@@ -101,10 +101,13 @@ func (x execution) subject(devices []int) *Subject {
 	}
 	for _, i := range devices {
 		d := x.task.Devices[i]
-		family := lane.Families[d.Family]
+		family := x.task.Family(d)
 		sd := SubjectDevice{ID: d.ID, Node: nodes[d.ID.ProductKey], Family: family.Devices, Moved: d.Moved}
 		if d.ID != family.Gateway {
 			sd.Gateway = family.Gateway
+		}
+		if family.Gateway.IsZero() && len(lane.Followers) > 0 {
+			sd.Gateway = lane.follows(d.ID)
 		}
 		s.Devices = append(s.Devices, sd)
 	}

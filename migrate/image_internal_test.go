@@ -12,17 +12,20 @@ func TestImageHasAllFields(t *testing.T) {
 	imaged(t, l, l.fields(),
 		"plan", "limits", "deadlines", "first", "family", // follow from the plan
 		"index", "whole", // find devices, and are made anew
-		"counts", "sleeping", "failedThere", // follow from the devices
+		"counts", "sleeping", "failedThere", "offline", "offlineFailed", // follow from the devices
 	)
 	imaged(t, l.back, l.back.fields())
 	imaged(t, &l.wait, l.wait.fields())
+	imaged(t, &l.strayed, l.strayed.fields())
+	m := &movedWave{}
+	imaged(t, m, m.fields())
 	imaged(t, &l.wait.look, l.wait.look.fields())
 
 	var names []string
 	for f := range reflect.TypeFor[device]().Fields() {
 		names = append(names, f.Name)
 	}
-	if want := []string{"call", "counted", "state", "passed", "attempts", "asleep", "there"}; !slices.Equal(names, want) {
+	if want := []string{"call", "counted", "state", "passed", "attempts", "asleep", "there", "away"}; !slices.Equal(names, want) {
 		t.Errorf("a device has the fields %q; devices.MarshalJSON and UnmarshalJSON know %q", names, want)
 	}
 	names = nil

@@ -13,11 +13,14 @@ import (
 // An inspection sorts out what of a fleet is free to move.
 type inspection struct {
 	survey    *Survey
+	largest   int        // devices of a family that may be offline at once; 0 for any number
 	prospects []prospect // by product key
 	index     map[string]int
 	lanes     []draft        // by ID
 	held      []iot.DeviceID // the devices that are in no lane, in order
 	issues    []Issue
+	followers []topology.Relation        // by Sub
+	leave     func(topology.Family) bool // whether a family is to stay for a reason that is no issue; nil for none
 }
 
 // A prospect is a product of the source: what the survey shows, completed by what was declared.
@@ -27,20 +30,22 @@ type prospect struct {
 	features []iot.Feature
 	declared bool
 	blocked  bool
-	tie      int // a prospect of the same lane with an index not above its own; its own for the first one
+	leads    bool // sub-devices follow gateways of it
+	tie      int  // a prospect of the same lane with an index not above its own; its own for the first one
 }
 
 // A draft is a lane before its strategy is known.
 type draft struct {
-	lane     Lane
-	families []topology.Family // by ID
+	lane      Lane
+	families  []topology.Family   // by ID
+	followers []topology.Relation // by Sub
 }
 
-func inspect(s *Survey) (*inspection, error) {
+func inspect(s *Survey, largest int, leave func(topology.Family) bool) (*inspection, error) {
 	if err := s.check(); err != nil {
 		return nil, err
 	}
-	in := &inspection{survey: s}
+	in := &inspection{survey: s, largest: largest, leave: leave}
 	in.checkInstances()
 	in.addProducts()
 	in.blockProducts()
@@ -98,8 +103,8 @@ func (in *inspection) of(id iot.DeviceID, last int) int {
 	return in.index[id.ProductKey]
 }
 
-// readFamilies builds the families of the source. A sub-device without a gateway keeps nothing else
-// from moving: it is an issue, and left out.
+// readFamilies builds the families of the source. A sub-device whose gateway has moved is a family of its own. One without a gateway
+// keeps nothing else from moving: it is an issue, and left out.
 func (in *inspection) readFamilies() ([]topology.Family, error) {
 	s := in.survey
 	families, err := topology.Families(s.members(), s.relations(), s.Declared.MaxSubDevices)
@@ -111,6 +116,7 @@ func (in *inspection) readFamilies() ([]topology.Family, error) {
 		subs = append(subs, r.Sub)
 	}
 	slices.SortFunc(subs, iot.DeviceID.Compare)
+	in.findFollowers(subs)
 	bound := func(m topology.Member) bool {
 		_, found := slices.BinarySearchFunc(subs, m.ID, iot.DeviceID.Compare)
 		return found || m.Node != iot.SubDevice
@@ -119,12 +125,16 @@ func (in *inspection) readFamilies() ([]topology.Family, error) {
 		if bound(m) {
 			continue
 		}
+		if !in.gatewayOf(m.ID).IsZero() {
+			continue
+		}
 		in.held = append(in.held, m.ID)
 		if !in.prospects[in.index[m.ID.ProductKey]].blocked {
 			in.issues = append(in.issues, noGateway(m.ID))
 		}
 	}
-	return topology.Families(filter(s.members(), bound), s.relations(), s.Declared.MaxSubDevices)
+	families, err = topology.Families(filter(s.members(), bound), s.relations(), s.Declared.MaxSubDevices)
+	return in.withFollowers(families), err
 }
 
 func filter(seq iter.Seq2[topology.Member, error], keep func(topology.Member) bool) iter.Seq2[topology.Member, error] {
@@ -143,6 +153,10 @@ func (in *inspection) holdFamilies(families []topology.Family) []topology.Family
 	facts := in.deviceFacts()
 	free := families[:0]
 	for _, f := range families {
+		if in.leave != nil && in.leave(f) {
+			in.held = append(in.held, f.Devices...)
+			continue
+		}
 		issues, held := in.holds(f, facts)
 		if !held {
 			free = append(free, f)
@@ -208,6 +222,9 @@ func (in *inspection) holds(f topology.Family, facts map[iot.DeviceID]deviceFact
 			hits[familyTwoOwners] = append(hits[familyTwoOwners], id)
 		}
 	}
+	if in.largest > 0 && f.Len() > in.largest {
+		hits[familyTooLarge] = f.Devices
+	}
 	for hold, devices := range hits {
 		if len(devices) > 0 {
 			issues = append(issues, familyHold(hold).issue(f.ID(), devices))
@@ -227,6 +244,11 @@ func (in *inspection) draftLanes(free []topology.Family) {
 			in.prospects[last].product.Devices++
 			in.join(head, last)
 		}
+		if gateway := in.gatewayOf(f.ID()); !gateway.IsZero() {
+			lead := in.index[gateway.ProductKey]
+			in.prospects[lead].leads = true
+			in.join(head, lead)
+		}
 	}
 	number := in.addLanes()
 	for _, f := range free { // count first: a lane's families then take no more memory than they need
@@ -239,6 +261,9 @@ func (in *inspection) draftLanes(free []topology.Family) {
 		l := &in.lanes[number[in.first(in.index[f.ID().ProductKey])]]
 		l.families = append(l.families, f)
 		l.lane.LargestFamily = max(l.lane.LargestFamily, f.Len())
+		if gateway := in.gatewayOf(f.ID()); !gateway.IsZero() {
+			l.followers = append(l.followers, topology.Relation{Gateway: gateway, Sub: f.ID()})
+		}
 	}
 }
 
@@ -248,7 +273,7 @@ func (in *inspection) addLanes() map[int]int {
 	number := map[int]int{}
 	for i := range in.prospects {
 		p := &in.prospects[i]
-		if p.product.Devices == 0 {
+		if p.product.Devices == 0 && !p.leads {
 			continue
 		}
 		first := in.first(i)

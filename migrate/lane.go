@@ -20,6 +20,7 @@ const (
 	phaseVerifying              // verification rounds of the wave
 	phaseCheck                  // wait, then verification rounds over all devices moved before
 	phaseFinished               // all stages are
+	phaseWaking                 // all stages are: rounds over devices that were asleep
 )
 
 const (
@@ -38,9 +39,10 @@ type lane struct {
 	first  []int32 // first[f] is the index of family f's first device; one more at the end
 	family []int32 // family[i] is the family of device i
 	dev    []device
-	index  map[iot.DeviceID]int32 // of all devices, or of the current wave
-	whole  bool                   // index holds all devices
-	callAt []int64                // callAt[n] is when call n was begun, Unix nanoseconds
+	index  map[iot.DeviceID]int32    // of all devices, or of the current wave
+	whole  bool                      // index holds all devices
+	callAt []int64                   // callAt[n] is when call n was begun, Unix nanoseconds
+	grown  map[int32]topology.Family // families that sub-devices have joined; never changed in place
 
 	begun bool
 	stage int
@@ -62,8 +64,7 @@ type lane struct {
 	errored    string                     // what kept the last round or look from being made
 	progress   bool                       // the round under way has decided something
 	roundError string                     // what kept a verifier from looking in the round under way
-	seen       DeviceSet                  // on both instances or on none, by the look under way
-	astray     DeviceSet                  // the same, by the last complete look
+	strayed    strayed                    // by the looks of this phase
 	strange    map[iot.DeviceID]time.Time // on neither instance or on both, by every look before the wave since then
 	looked     [2]time.Time               // when the last two looks or rounds of this phase ended, the older first, if they decided nothing
 	looks      [2]time.Time               // when the last two complete looks of this phase ended that saw no device astray, the older first
@@ -84,6 +85,19 @@ type lane struct {
 	forgiven int  // failed devices that a person accepted by resuming
 	back     *wayBack
 
+	base, need    int         // of the offline budget: what was offline when the wave started, and what the wave takes
+	evicted       bool        // a person gave its part to others while it had halted in a wave
+	offline       int         // devices that count as offline...
+	offlineFailed int         // ...and those of them that failed
+	joined        int         // sub-devices that have joined since the plan
+	byOthers      int         // devices that somebody else had moved before their wave
+	appeared      []Failure   // what the source holds at the end that is not in the plan
+	swept         bool        // the source was looked at once more
+	moved         []movedWave // in the order in which they began
+	resumed       time.Time   // when a person last resumed the lane
+	wakeAt        time.Time   // when devices that are asleep are asked about next
+	wakeTries     int         // rounds since the last of them woke
+
 	counts      [deviceStates]int
 	sleeping    [deviceStates]int
 	failedThere int                // failed devices that are at the target
@@ -102,31 +116,42 @@ func newLane(p *LanePlan, limits Limits, deadlines Deadlines) *lane {
 		failures: map[int32]Evidence{}, refusals: map[int32]Evidence{}, missing: map[int32]Evidence{},
 		callAt: []int64{0}, wave: -1,
 	}
+	l.layOut()
+	l.dev = make([]device, len(l.family))
+	l.counts[DevicePlanned] = len(l.dev)
+	return l
+}
+
+// layOut gives each family its range of devices.
+func (l *lane) layOut() {
 	n := 0
-	l.first = make([]int32, 0, len(p.Families)+1)
-	for _, f := range p.Families {
+	l.first = make([]int32, 0, len(l.plan.Families)+1)
+	for f := range l.plan.Families {
 		l.first = append(l.first, int32(n))
-		n += f.Len()
+		n += l.familyAt(int32(f)).Len()
 	}
 	l.first = append(l.first, int32(n))
-	l.dev = make([]device, n)
 	l.family = make([]int32, n)
-	for f := range p.Families {
+	for f := range l.plan.Families {
 		for i := l.first[f]; i < l.first[f+1]; i++ {
 			l.family[i] = int32(f)
 		}
 	}
-	l.counts[DevicePlanned] = n
-	return l
 }
 
 func (l *lane) id() string { return l.plan.Lane.ID }
 
-func (l *lane) stagePlan() *StagePlan { return &l.plan.Stages[l.stage] }
+// stagePlan returns the current stage; in the time after the last one, the one whose verifiers are asked.
+func (l *lane) stagePlan() *StagePlan {
+	if l.phase == phaseWaking {
+		return &l.plan.Stages[l.lastMove()]
+	}
+	return &l.plan.Stages[l.stage]
+}
 
 func (l *lane) deviceID(i int32) iot.DeviceID {
 	f := l.family[i]
-	return l.plan.Families[f].Devices[i-l.first[f]]
+	return l.familyAt(f).Devices[i-l.first[f]]
 }
 
 // isGateway reports whether device i is the gateway of sub-devices.
@@ -172,6 +197,7 @@ func (l *lane) indexRange(lo, hi int32) {
 
 func (l *lane) set(i int32, s DeviceState) {
 	d := &l.dev[i]
+	l.weigh(d, -1)
 	l.counts[d.state]--
 	l.counts[s]++
 	if d.there && d.state == DeviceFailed {
@@ -190,11 +216,13 @@ func (l *lane) set(i int32, s DeviceState) {
 		l.sleeping[d.state]--
 		l.sleeping[s]++
 	}
-	d.state = s
+	d.away, d.state = d.awayIn(s), s
+	l.weigh(d, 1)
 }
 
 func (l *lane) setAsleep(i int32) {
 	if d := &l.dev[i]; !d.asleep {
+		l.weigh(d, -1)
 		d.asleep = true
 		l.sleeping[d.state]++
 	}
@@ -212,16 +240,20 @@ func (l *lane) enter(p phase, at time.Time) {
 	clear(l.missing)
 	l.strange = nil
 	l.looked, l.looks, l.firstRound = [2]time.Time{}, [2]time.Time{}, time.Time{}
-	l.astray = nil
+	l.strayed.astray, l.strayed.lost = nil, nil
 	l.forgetRound()
 	l.asked = time.Time{}
 }
 
 // forgetRound drops what a look or a round has told that did not come to its end.
 func (l *lane) forgetRound() {
-	l.seen, l.roundError, l.progress = nil, "", false
+	l.strayed.forget()
+	l.roundError, l.progress = "", false
+	if !l.swept {
+		l.appeared = nil
+	}
 	if l.back != nil {
-		l.back.seen = nil
+		l.back.strayed.forget()
 	}
 }
 
@@ -273,6 +305,9 @@ func (l *lane) verifiers() int { return len(l.stagePlan().Verifiers) }
 // pending reports whether device i still needs a verdict in the current wave or check.
 func (l *lane) pending(i int32) bool {
 	d := l.dev[i]
+	if l.phase == phaseWaking {
+		return l.wakes(d)
+	}
 	if d.asleep || int(d.passed) >= l.verifiers() {
 		return false
 	}
@@ -287,7 +322,7 @@ func (l *lane) askable(i int32) bool {
 	if !l.pending(i) {
 		return false
 	}
-	if l.isGateway(i) {
+	if l.isGateway(i) && l.phase != phaseWaking { // it may wake long before its sub-devices
 		for c := l.first[l.family[i]]; c < i; c++ {
 			if l.pending(c) {
 				return false
@@ -300,7 +335,7 @@ func (l *lane) askable(i int32) bool {
 // recount counts the devices that the current verification still has to decide.
 func (l *lane) recount() {
 	l.undecided = 0
-	if l.phase != phaseVerifying && (l.phase != phaseCheck || !l.checks()) {
+	if l.phase != phaseVerifying && l.phase != phaseWaking && (l.phase != phaseCheck || !l.checks()) {
 		return
 	}
 	lo, hi := l.scope()

@@ -30,12 +30,21 @@ func (l *lane) apply(e Entry) error {
 		return l.applyCondition(e)
 	case EntryStageEnd:
 		l.endStage(e.At)
+	case EntryAppeared:
+		return l.applyAppeared(e)
+	case EntryReverse:
+		return l.applyReverse(e)
 	case EntryLaneEnd:
 		l.phase = phaseFinished
 	case EntryHalt:
 		l.applyHalt(e)
 	case EntryAlarm:
 		l.halt, l.haltNote = HaltAlarm, e.Note
+		if l.back != nil {
+			l.back.strayed.alarmed = setOf(e.Names)
+		} else {
+			l.strayed.alarmed = setOf(e.Names)
+		}
 	case EntryWave:
 		return l.applyWave(e)
 	case EntryIntent:
@@ -61,14 +70,18 @@ func (l *lane) apply(e Entry) error {
 // checkPlace refuses an entry about another stage or wave than the lane is in. The way back is in no stage.
 func (l *lane) checkPlace(e Entry) error {
 	switch e.Kind {
-	case EntryLaneEnd, EntryHalt, EntryAlarm, EntryReturned, EntryHome, EntryUndoing, EntryUndone:
+	case EntryAppeared, EntryReverse, EntryLaneEnd, EntryHalt, EntryAlarm, EntryReturned, EntryHome, EntryUndoing, EntryUndone:
 		return nil
 	case EntryAsked, EntryPerformed:
 		if e.Console == ConsoleRollback {
 			return nil
 		}
+	case EntryExpired:
+		if l.back != nil {
+			return nil
+		}
 	}
-	if l.phase == phaseFinished || l.stage >= len(l.plan.Stages) {
+	if l.phase == phaseFinished || l.stage >= len(l.plan.Stages) && l.phase != phaseWaking {
 		return fmt.Errorf("%w: kind %q after the end of lane %s", ErrDamaged, e.Kind, l.id())
 	}
 	if want := l.stagePlan().Name; e.Stage != want {
@@ -173,6 +186,9 @@ func (l *lane) endStage(at time.Time) {
 	l.stage++
 	l.index, l.whole = nil, false
 	l.enter(phaseIdle, at)
+	if l.stage == len(l.plan.Stages) {
+		l.startWaking(at)
+	}
 }
 
 func (l *lane) applyAsked(e Entry) {
@@ -186,9 +202,14 @@ func (l *lane) applyAsked(e Entry) {
 		return
 	}
 	l.lastCall = e.At
+	l.noteMove(e.At)
+	l.admit()
 	n := l.newCall(e.At)
 	lo, hi := l.waveRange()
 	for i := lo; i < hi; i++ {
+		if d := &l.dev[i]; d.state == DeviceIntended && !d.away {
+			l.set(i, DeviceIntended) // it counts as offline again
+		}
 		if l.dev[i].state == DevicePlanned { // one that was asked for before may have moved since then
 			l.dev[i].call = n
 			l.set(i, DeviceIntended)

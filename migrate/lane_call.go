@@ -38,6 +38,8 @@ func (l *lane) applyIntent(e Entry) error {
 		return fmt.Errorf("%w: call %d is not due", ErrDamaged, e.Call)
 	}
 	n := l.newCall(e.At)
+	l.noteMove(e.At)
+	l.admit()
 	l.inFlight++
 	l.lastCall = e.At
 	l.calls++
@@ -180,7 +182,7 @@ func (l *lane) begunFamily(f int32) bool {
 
 // plannedOf returns the members of a family that are to be moved.
 func (l *lane) plannedOf(f int32) topology.Family {
-	whole := l.plan.Families[f]
+	whole := l.familyAt(f)
 	rest := topology.Family{Gateway: whole.Gateway}
 	for i := l.first[f]; i < l.first[f+1]; i++ {
 		if l.dev[i].state == DevicePlanned {

@@ -3,14 +3,13 @@ package migrate
 import (
 	"fmt"
 	"time"
-
-	"github.com/iotferry/iotferry/iot"
 )
 
 // admission is what the other lanes leave to a lane.
 type admission struct {
 	slots int  // console tasks that may still be opened
 	mover bool // no other lane is in the middle of its calls
+	room  room // in the offline budget
 }
 
 // answer is what a lane wants: entries to record, or a task to do, or to be asked again later.
@@ -34,19 +33,24 @@ func (l *lane) decide(now time.Time, adm admission) answer {
 	}
 	switch l.phase {
 	case phaseIdle:
+		if l.stage == len(l.plan.Stages) {
+			return l.decideEnd(now)
+		}
 		return l.decideIdle(adm)
 	case phaseGate:
 		return l.decideGate(now)
 	case phaseAct:
 		return l.decideAct(now)
 	case phaseWave:
-		return l.decideWave(now)
+		return l.decideWave(now, adm)
 	case phaseMoving:
 		return l.decideMoving(now, adm)
 	case phaseArriving:
 		return l.decideArriving(now)
 	case phaseVerifying:
 		return l.decideVerifying(now)
+	case phaseWaking:
+		return l.decideWaking(now)
 	default:
 		return l.decideCheck(now)
 	}
@@ -94,9 +98,6 @@ func (l *lane) due(now time.Time, t *Task) answer {
 }
 
 func (l *lane) decideIdle(adm admission) answer {
-	if l.stage == len(l.plan.Stages) {
-		return answer{entries: []Entry{{Kind: EntryLaneEnd}}}
-	}
 	if !l.begun && adm.slots < len(l.plan.Lane.Products) && !l.tooWide(adm) {
 		return answer{}
 	}
@@ -145,13 +146,16 @@ func (l *lane) decideAct(now time.Time) answer {
 	return a
 }
 
-func (l *lane) decideWave(now time.Time) answer {
+func (l *lane) decideWave(now time.Time, adm admission) answer {
 	if l.tries > maxTries {
 		return answer{entries: []Entry{l.halted(HaltDeadline, l.errored)}}
 	}
 	deadline := l.since.Add(l.deadlines.Console) // the longest: a wave may be a whole fleet
 	if !now.Before(deadline) {
 		return answer{entries: []Entry{l.halted(HaltDeadline, or(l.errored, "the look before the wave did not come to its end"))}}
+	}
+	if wait := l.decideRoom(adm.room, deadline); wait != nil {
+		return *wait
 	}
 	if now.Before(l.tryAt) {
 		return answer{next: earliest(l.tryAt, deadline)}
@@ -163,6 +167,9 @@ func (l *lane) decideWave(now time.Time) answer {
 }
 
 func (l *lane) decideMoving(now time.Time, adm admission) answer {
+	if wait := l.decideReturnOfRoom(now, adm); wait != nil {
+		return *wait
+	}
 	if l.byConsole() {
 		return l.decideConsoleMove(now)
 	}
@@ -203,9 +210,6 @@ func (l *lane) decideConsoleMove(now time.Time) answer {
 func (l *lane) untilConsole(now time.Time) answer {
 	deadline := l.since.Add(l.deadlines.Console)
 	if !now.Before(deadline) {
-		if len(l.astray) > 0 {
-			return answer{entries: []Entry{l.alarm(l.astray)}}
-		}
 		return answer{entries: []Entry{l.halted(HaltDeadline, "the effect of the console task was not seen")}}
 	}
 	return answer{next: deadline}
@@ -215,6 +219,9 @@ func (l *lane) decideArriving(now time.Time) answer {
 	deadline := later(l.lastCall, l.since).Add(l.deadlines.Arrive)
 	if l.byConsole() {
 		if a := l.untilConsole(now); a.entries != nil {
+			if stray := l.strayed.expireAstray(l.here(EntryAlarm), l.here(EntryExpired), now, l.isIn(DeviceState.unresolved)); stray != nil {
+				return *stray
+			}
 			return a
 		}
 		deadline = l.since.Add(l.deadlines.Console)
@@ -249,39 +256,26 @@ func (l *lane) lookUntil(now, due, deadline time.Time, extra time.Duration, t *T
 }
 
 // expireArrival gives up on devices that did not arrive. What the last look showed on both instances or on
-// none is no failure but an alarm.
+// none is no failure but an alarm, until a person has been asked about it.
 func (l *lane) expireArrival(now time.Time) answer {
 	if l.errored != "" {
 		return answer{entries: []Entry{l.halted(HaltDeadline, "the instances could not be read: "+l.errored)}}
 	}
-	astray := make(map[iot.DeviceID]bool, len(l.astray))
-	for _, id := range l.astray {
-		astray[id] = true
-	}
-	var stray DeviceSet
 	expired := l.here(EntryExpired)
+	astray := setOf(l.strayed.astray)
 	lo, hi := l.waveRange()
 	for i := lo; i < hi && len(expired.Failed) < entryChunk; i++ {
-		switch id := l.deviceID(i); {
-		case !l.dev[i].state.unresolved():
-		case astray[id]:
-			stray = append(stray, id)
-		default:
+		if id := l.deviceID(i); l.dev[i].state.unresolved() && !astray[id] {
 			expired.Failed = append(expired.Failed, Failure{Device: id, Evidence: l.notArrived(i, now)})
 		}
 	}
 	if len(expired.Failed) > 0 {
 		return answer{entries: []Entry{expired}}
 	}
-	return answer{entries: []Entry{l.alarm(stray)}}
-}
-
-// alarm names devices that are on both instances or on none.
-func (l *lane) alarm(astray DeviceSet) Entry {
-	e := l.here(EntryAlarm)
-	e.Names = astray
-	e.Note = fmt.Sprintf("%d devices are on both instances or on none", len(astray))
-	return e
+	if a := l.strayed.expireAstray(l.here(EntryAlarm), l.here(EntryExpired), now, l.isIn(DeviceState.unresolved)); a != nil {
+		return *a
+	}
+	return answer{entries: []Entry{l.halted(HaltDeadline, "the look after the wave did not come to its end")}}
 }
 
 func (l *lane) notArrived(i int32, now time.Time) Evidence {
@@ -380,7 +374,7 @@ func (l *lane) taskDevices(lo, hi int32, is func(int32) bool) []TaskDevice {
 // doubtful reports whether seeing device i still at the source decides something.
 func (l *lane) doubtful(i int32) bool {
 	s := l.dev[i].state
-	return l.back == nil && !l.byConsole() && (s == DeviceRejected || s == DeviceUnknown)
+	return (s == DeviceRejected || s == DeviceUnknown) && l.back == nil && !l.byConsole()
 }
 
 func later(a, b time.Time) time.Time {

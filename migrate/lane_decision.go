@@ -50,7 +50,8 @@ func (l *lane) resume(at time.Time) {
 	if l.halt == HaltLimit {
 		l.forgiven = l.counts[DeviceFailed]
 	}
-	if !l.keepsWindow(at) {
+	l.resumed = at
+	if l.phase != phaseWaking && !l.keepsWindow(at) {
 		l.since = at
 	}
 	l.lookAnew()
@@ -63,6 +64,7 @@ func (l *lane) resume(at time.Time) {
 		l.enter(phaseMoving, at) // the operator is asked again about those that did not arrive
 	}
 	l.callAgain(at)
+	l.reserve()
 	if l.back != nil {
 		l.back.since, l.back.asked, l.back.tries, l.back.tryAt = at, time.Time{}, 0, time.Time{}
 		if l.back.step == backWatch {
@@ -73,8 +75,8 @@ func (l *lane) resume(at time.Time) {
 
 // callAgain makes calls for devices of the current wave that were left behind when its calls were given up.
 func (l *lane) callAgain(at time.Time) {
-	if l.phase != phaseVerifying || l.byConsole() || l.back != nil {
-		return
+	if l.phase != phaseVerifying || l.byConsole() || l.back != nil || l.limits.MaxOffline > 0 {
+		return // under an offline budget, they wait until what has moved is verified
 	}
 	lo, hi := l.waveRange()
 	if l.has(lo, hi, func(s DeviceState) bool { return s == DevicePlanned }) {
@@ -107,7 +109,7 @@ func (l *lane) rollback(d Decision, at time.Time) {
 	l.back.all = d.Stage == ""
 	if l.back.all {
 		l.back.undo = l.stage - 1
-		if l.did {
+		if l.did && l.stage < len(l.plan.Stages) {
 			l.back.undo = l.stage
 		}
 	}

@@ -9,18 +9,17 @@ import (
 // that are at the target, look until all are back, compare the topology, and, if the whole lane was
 // returned, undo the stages' own code.
 type wayBack struct {
-	split  bool // families that a refusal split: the lane goes on afterwards
-	all    bool // the whole lane
-	step   backStep
-	since  time.Time
-	asked  time.Time
-	tries  int
-	tryAt  time.Time
-	why    string
-	left   int       // devices that are not back
-	undo   int       // index of the stage whose code is undone next; -1 for none
-	seen   DeviceSet // on both instances or on none, by the look under way
-	astray DeviceSet // the same, by the last complete look
+	split   bool // families that a refusal split: the lane goes on afterwards
+	all     bool // the whole lane
+	step    backStep
+	since   time.Time
+	asked   time.Time
+	tries   int
+	tryAt   time.Time
+	why     string
+	left    int // devices that are not back
+	undo    int // index of the stage whose code is undone next; -1 for none
+	strayed strayed
 }
 
 type backStep uint8
@@ -52,22 +51,25 @@ func (l *lane) awaitEffects() {
 
 // splitFamilies returns the devices at the target of families that have others at the source for good.
 func (l *lane) splitFamilies(lo, hi int32) []int32 {
-	var out []int32
+	var split []int32
 	for f := l.family[lo]; f <= l.family[hi-1]; f++ {
 		var there []int32
-		stays := false
+		stays, out := false, false
 		for i := l.first[f]; i < l.first[f+1]; i++ {
+			if s := l.dev[i].state; s == DeviceLeftOut || s == DeviceDeleted {
+				out = true // we have moved nothing of it
+			}
 			if l.dev[i].there {
 				there = append(there, i)
 			} else {
 				stays = true
 			}
 		}
-		if stays {
-			out = append(out, there...)
+		if stays && !out {
+			split = append(split, there...)
 		}
 	}
-	return out
+	return split
 }
 
 func (l *lane) decideReturn(now time.Time) answer {
@@ -77,7 +79,7 @@ func (l *lane) decideReturn(now time.Time) answer {
 	}
 	deadline := b.since.Add(l.deadlines.Return)
 	if !now.Before(deadline) {
-		return answer{entries: []Entry{l.overdueReturn()}}
+		return answer{entries: []Entry{l.overdueReturn(now)}}
 	}
 	if now.Before(b.tryAt) {
 		return answer{next: earliest(b.tryAt, deadline)}
@@ -115,11 +117,10 @@ func (l *lane) askBack() *Task {
 	return t
 }
 
-func (l *lane) overdueReturn() Entry {
-	if len(l.back.astray) > 0 {
-		e := Entry{Kind: EntryAlarm, Names: l.back.astray}
-		e.Note = fmt.Sprintf("on the way back, %d devices are on both instances or on none", len(e.Names))
-		return e
+func (l *lane) overdueReturn(now time.Time) Entry {
+	if a := l.back.strayed.expireAstray(Entry{Kind: EntryAlarm}, Entry{Kind: EntryExpired}, now,
+		l.isIn(func(s DeviceState) bool { return s == DeviceReturning })); a != nil {
+		return a.entries[0]
 	}
 	if l.back.step == backHome {
 		return Entry{Kind: EntryHalt, Reason: HaltTopology, Note: l.back.why}
@@ -162,7 +163,7 @@ func (l *lane) applyReturn(e Entry) error {
 		return nil
 	}
 	if e.Error != "" {
-		b.seen = nil
+		b.strayed.forget()
 		b.again(e)
 		return nil
 	}
@@ -173,9 +174,8 @@ func (l *lane) applyReturn(e Entry) error {
 	if err := l.each(e.Arrived, l.returned); err != nil {
 		return err
 	}
-	b.seen = append(append(b.seen, e.Gone...), e.Both...)
+	b.strayed.look(e)
 	if e.End {
-		b.astray, b.seen = b.seen, nil
 		b.endLook(e)
 	}
 	return nil
@@ -194,7 +194,7 @@ func (b *wayBack) endLook(e Entry) {
 	switch {
 	case b.left == 0:
 		b.next(backHome)
-	case b.step == backLook && len(b.astray) == 0:
+	case b.step == backLook && len(b.strayed.astray) == 0:
 		b.next(backAsk)
 	default:
 		b.again(e)
@@ -261,6 +261,7 @@ func (l *lane) nextUndo(at time.Time) {
 func (l *lane) endReturn(at time.Time) {
 	split := l.back.split
 	l.back = nil
+	l.forgetReturned()
 	if !split {
 		l.stopping = HaltReturned // what is under way besides is finished first
 	}
@@ -271,4 +272,22 @@ func (l *lane) endReturn(at time.Time) {
 		l.settle(at)
 	}
 	l.recount()
+}
+
+// expiredBack fails devices that were lost on their way back; the others go on.
+func (l *lane) expiredBack(e Entry) error {
+	for _, f := range e.Failed {
+		l.back.strayed.drop(f.Device)
+		if err := l.each(DeviceSet{f.Device}, func(i int32) {
+			if l.dev[i].state == DeviceReturning {
+				l.dev[i].there = false // it is nowhere
+				l.fail(i, f.Evidence)
+				l.back.left--
+			}
+		}); err != nil {
+			return err
+		}
+	}
+	l.back.since, l.back.tryAt = e.At, time.Time{}
+	return nil
 }

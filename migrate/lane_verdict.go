@@ -34,7 +34,7 @@ func (l *lane) startVerifying(at time.Time) {
 }
 
 func (l *lane) applyVerdicts(e Entry) error {
-	if l.phase != phaseVerifying && l.phase != phaseCheck {
+	if l.phase != phaseVerifying && l.phase != phaseCheck && l.phase != phaseWaking {
 		return fmt.Errorf("%w: no verdicts are due", ErrDamaged)
 	}
 	if e.Verifier != "" {
@@ -136,7 +136,11 @@ func (l *lane) reportOf(verifier string) int {
 }
 
 func (l *lane) applyExpired(e Entry) error {
+	if l.back != nil {
+		return l.expiredBack(e)
+	}
 	for _, f := range e.Failed {
+		l.strayed.drop(f.Device)
 		if err := l.each(DeviceSet{f.Device}, func(i int32) { l.fail(i, f.Evidence) }); err != nil {
 			return err
 		}

@@ -10,7 +10,7 @@ import (
 func (l *lane) nextWave(at time.Time) {
 	l.wave++
 	if l.wave < len(l.stagePlan().Waves) {
-		l.enter(phaseWave, at)
+		l.enterWave(at)
 		return
 	}
 	l.wave = -1
@@ -19,7 +19,12 @@ func (l *lane) nextWave(at time.Time) {
 
 func (l *lane) endWave(at time.Time) {
 	l.index, l.whole = nil, false
+	l.strayed.alarmed = nil
 	l.queue, l.open, l.next = nil, nil, 0
+	if l.leftBehind() {
+		l.enterWave(at)
+		return
+	}
 	l.nextWave(at)
 }
 
@@ -37,23 +42,17 @@ func (l *lane) applyWave(e Entry) error {
 	}
 	lo, hi := l.waveRange()
 	l.indexRange(lo, hi)
-	if err := l.each(e.Asleep, l.setAsleep); err != nil {
+	strays, err := l.join(e)
+	if err != nil {
 		return err
 	}
-	if err := l.each(e.Arrived, func(i int32) {
-		l.set(i, DeviceArrived) // moved by somebody else, at a time nobody told us
-	}); err != nil {
+	if err := l.applySeen(e); err != nil {
 		return err
 	}
-	changed := func(seen string) func(int32) {
-		return func(i int32) { l.dropFamily(i, Evidence{Source: "look before the wave", At: e.At, Seen: seen}) }
-	}
-	if err := l.each(e.Gone, changed("on neither instance: it was deleted since the survey")); err != nil {
+	if err := l.leaveAllOut(strays); err != nil {
 		return err
 	}
-	if err := l.each(e.Both, changed("on both instances before its move")); err != nil {
-		return err
-	}
+	l.fit(e)
 	l.settle(e.At)
 	return nil
 }
@@ -77,19 +76,30 @@ func (l *lane) doubts(e Entry) bool {
 	return fresh
 }
 
-// dropFamily fails the devices of a family that is not as planned; what is left of it is not moved.
-func (l *lane) dropFamily(i int32, why Evidence) {
-	f := l.family[i]
-	culprit := l.deviceID(i)
-	for m := l.first[f]; m < l.first[f+1]; m++ {
-		if l.dev[m].state == DevicePlanned {
-			e := why
-			if m != i {
-				e.Seen = "not moved: " + culprit.String() + " of its family was " + why.Seen
-			}
-			l.fail(m, e)
-		}
+// applySeen records where the devices of a wave were seen just before it.
+func (l *lane) applySeen(e Entry) error {
+	if err := l.each(e.Asleep, l.setAsleep); err != nil {
+		return err
 	}
+	if err := l.each(e.Arrived, func(i int32) {
+		if l.dev[i].state != DevicePlanned {
+			return // told before: it has changed its gateway
+		}
+		l.set(i, DeviceArrived) // moved by somebody else, at a time nobody told us
+		if l.dev[i].call == 0 {
+			l.byOthers++
+		}
+	}); err != nil {
+		return err
+	}
+	seen := func(what string) Evidence { return Evidence{Source: beforeWave, At: e.At, Seen: what} }
+	if err := l.each(e.Gone, func(i int32) { l.deleted(i, seen("on neither instance: it was deleted since the survey")) }); err != nil {
+		return err
+	}
+	if err := l.each(e.Both, func(i int32) { l.dropFamily(i, seen("on both instances before its move"), DeviceFailed) }); err != nil {
+		return err
+	}
+	return l.leaveAllOut(e.Drifted)
 }
 
 // each applies f to the devices of a set; an unknown one damages the journal.
@@ -114,10 +124,9 @@ func (l *lane) applyLook(e Entry) error {
 	if err := l.each(e.Unmoved, func(i int32) { l.unmoved(i, e.At) }); err != nil {
 		return err
 	}
-	l.seen = append(append(l.seen, e.Gone...), e.Both...)
+	l.strayed.look(e)
 	if e.End {
-		l.astray, l.seen = l.seen, nil
-		if e.Error == "" && len(l.astray) == 0 { // what is on both has moved already
+		if e.Error == "" && len(l.strayed.astray) == 0 { // what is on both has moved already
 			l.looks = [2]time.Time{l.looks[1], e.At}
 		}
 		l.endRound(e)
@@ -158,6 +167,7 @@ func (l *lane) unmoved(i int32, at time.Time) {
 		l.set(i, DevicePlanned)
 		return
 	}
+	l.set(i, DevicePlanned) // it was not taken away
 	why, ok := l.refusals[i]
 	if !ok {
 		why = Evidence{Source: "look at both instances", At: at, Seen: "still at the source after " + fmt.Sprint(maxAttempts) + " calls"}
@@ -167,13 +177,18 @@ func (l *lane) unmoved(i int32, at time.Time) {
 
 // endRound schedules the next look or round: soon if this one decided something.
 func (l *lane) endRound(e Entry) {
-	if l.progress {
+	progress := l.progress
+	l.progress = false
+	if l.phase == phaseWaking {
+		l.wakeAgain(e.At, progress)
+		return
+	}
+	if progress {
 		l.tries = 0
 		l.looked = [2]time.Time{}
 	} else {
 		l.looked = [2]time.Time{l.looked[1], e.At}
 	}
-	l.progress = false
 	l.again(e.At, e.Error)
 }
 
@@ -187,6 +202,9 @@ func (l *lane) settle(at time.Time) {
 	if l.stopping != HaltCall && l.has(lo, hi, func(s DeviceState) bool { return s == DevicePlanned }) {
 		l.queueCalls(lo, hi)
 		l.enter(phaseMoving, at)
+		if l.evicted {
+			l.reserve()
+		}
 		return
 	}
 	if l.has(lo, hi, DeviceState.unresolved) {

@@ -288,7 +288,7 @@ func (l *loop) rebase(ctx context.Context) error {
 // passing reports whether an entry is of a kind that a later look or round tells again.
 func (e Entry) passing() bool {
 	switch e.Kind {
-	case EntryWave, EntryLook, EntryVerdicts, EntryReturned, EntryHome, EntryCondition:
+	case EntryWave, EntryLook, EntryVerdicts, EntryReturned, EntryHome, EntryAppeared, EntryCondition:
 		return true
 	}
 	return false

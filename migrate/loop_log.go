@@ -8,7 +8,7 @@ import (
 // announce tells of an entry that is durable.
 func (l *loop) announce(e Entry) {
 	level := slog.LevelInfo
-	if e.Kind == EntryHalt || e.Kind == EntryAlarm {
+	if e.Kind == EntryHalt || e.Kind == EntryAlarm || e.Kind == EntryReverse {
 		level = slog.LevelWarn
 	}
 	l.r.config.Logger.LogAttrs(context.Background(), level, string(e.Kind), entryAttrs(l.r.config.Campaign, e)...)

@@ -19,6 +19,8 @@ type Plan struct {
 	Target    iot.InstanceInfo `json:"target"`
 	Limits    Limits           `json:"limits"`
 	Deadlines Deadlines        `json:"deadlines"`
+	// Follows is the hash of the plan that this one follows; empty for a first plan. See [Planner.Replan].
+	Follows string `json:"follows,omitempty"`
 	// Issues is what the preflight found: blockers and warnings.
 	Issues []Issue `json:"issues"`
 	// Lanes are by lane ID.
@@ -35,6 +37,8 @@ type LanePlan struct {
 	// the other.
 	Families []topology.Family `json:"families"`
 	Forecast Forecast          `json:"forecast"`
+	// Followers are sub-devices whose gateway is at the target already, in order of Sub. Each is a family of its own.
+	Followers []topology.Relation `json:"followers,omitempty"`
 }
 
 // A StagePlan is a stage as far as it is data.
@@ -75,6 +79,11 @@ type Limits struct {
 	// MaxTasks is how many console tasks, one per product, may be open at once: lanes wait for each
 	// other. The platform allows 5, device distribution included. Zero means 5.
 	MaxTasks int `json:"maxTasks"`
+	// MaxOffline is how many devices of ours may be offline at once, over all lanes: those that a call or a console task took
+	// and that were not seen online since, failed ones included, as long as nobody sees them online, returns them or accepts them
+	// by [Resume]. Devices that were offline before their move do not count. A wave starts only when it fits into what is left. Zero sets
+	// no such limit: the sizes of the waves alone bound it. A full migration in the console cannot keep it.
+	MaxOffline int `json:"maxOffline,omitzero"`
 }
 
 // Deadlines bound every state that waits. Zero fields take the documented default.
@@ -85,6 +94,12 @@ type Deadlines struct {
 	Console time.Duration `json:"console"` // from asking the operator until the effect is seen; default 24 h
 	Gate    time.Duration `json:"gate"`    // for a person to answer; default 7 days
 	Return  time.Duration `json:"return"`  // from asking for a rollback until all are back; default 24 h
+	// Reverse is how long after its first call a wave can still be returned. The platform documents no limit, so the owner
+	// of the fleet declares what support said. Zero means that it is not known, and nobody is warned.
+	Reverse time.Duration `json:"reverse,omitzero"`
+	// Wake is how long a lane waits, after its last stage, for devices that were offline before their move to wake and to prove
+	// themselves. Zero means that it does not wait.
+	Wake time.Duration `json:"wake,omitzero"`
 }
 
 func (d Deadlines) withDefaults() Deadlines {

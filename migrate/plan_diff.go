@@ -27,6 +27,7 @@ func Diff(a, b *Plan) []string {
 	d.value("target", a.Target, b.Target)
 	d.value("limits", a.Limits, b.Limits)
 	d.value("deadlines", a.Deadlines, b.Deadlines)
+	d.value("follows", a.Follows, b.Follows)
 	pair(a.Issues, b.Issues, Issue.title, d.issue)
 	pair(a.Lanes, b.Lanes, func(l LanePlan) string { return "lane " + l.Lane.ID }, d.lane)
 	return d.lines
@@ -127,6 +128,7 @@ func (d *differ) lane(name string, a, b *LanePlan) {
 	d.value(name+": why", a.Why, b.Why)
 	pair(a.Lane.Products, b.Lane.Products, func(p Product) string { return name + ": product " + p.Key }, d.product)
 	d.families(name, a.Families, b.Families)
+	d.value(name+": followers", a.Followers, b.Followers)
 	d.value(name+": order of stages", stageNames(a.Stages), stageNames(b.Stages))
 	pair(a.Stages, b.Stages, func(s StagePlan) string { return name + ": stage " + s.Name }, d.stage)
 	d.value(name+": forecast", a.Forecast, b.Forecast)

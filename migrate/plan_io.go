@@ -38,6 +38,9 @@ func (p *Plan) Write(w io.Writer) error {
 	out.field(" ", "target", p.Target)
 	out.field(" ", "limits", p.Limits)
 	out.field(" ", "deadlines", p.Deadlines)
+	if p.Follows != "" {
+		out.field(" ", "follows", p.Follows)
+	}
 	writeLines(out, " ", "issues", p.Issues)
 	out.text(",\n \"lanes\": [")
 	for i := range p.Lanes {
@@ -60,6 +63,10 @@ func (w *planWriter) lane(l *LanePlan) {
 	w.field("   ", "strategy", l.Strategy)
 	w.field("   ", "why", l.Why)
 	w.field("   ", "forecast", l.Forecast)
+	if len(l.Followers) > 0 {
+		writeLines(w, "   ", "followers", l.Followers)
+		w.text(",\n")
+	}
 	writeLines(w, "   ", "stages", l.Stages)
 	w.text(",\n")
 	writeLines(w, "   ", "families", l.Families)

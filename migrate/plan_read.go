@@ -41,6 +41,8 @@ func (p *Plan) check() error {
 		return refuse("limits: a plan holds every limit that has a default")
 	case p.Deadlines != p.Deadlines.withDefaults():
 		return refuse("deadlines: a plan holds all of them")
+	case !isHash(p.Follows):
+		return refuse("follows: %q is no hash of a plan", p.Follows)
 	}
 	if err := p.Limits.check(); err != nil {
 		return fmt.Errorf("limits.%w", err)
@@ -109,6 +111,8 @@ type planChecker struct {
 	seen  map[iot.DeviceID]bool
 	nodes map[string]iot.NodeType // of the products of the lane
 	count map[string]int          // their devices, as found
+	leads map[string]bool         // products of which gateways are followed
+	plans *LanePlan               // of the lane
 }
 
 // check returns an error that begins with a field's name.
@@ -123,6 +127,9 @@ func (c *planChecker) check(i int, l *LanePlan) error {
 	if err := c.products(i, l.Lane); err != nil {
 		return fmt.Errorf("lane.%w", err)
 	}
+	if err := c.followers(l); err != nil {
+		return err
+	}
 	largest, total := 0, 0
 	for j, f := range l.Families {
 		if err := c.family(f); err != nil {
@@ -133,7 +140,7 @@ func (c *planChecker) check(i int, l *LanePlan) error {
 	if err := c.counters(l.Lane, len(l.Families), total, largest); err != nil {
 		return fmt.Errorf("lane.%w", err)
 	}
-	return l.checkStages()
+	return l.checkStages(c.plan.Limits.MaxOffline)
 }
 
 func (c *planChecker) products(i int, l Lane) error {
@@ -173,11 +180,28 @@ func (c *planChecker) family(f topology.Family) error {
 			return refuse("device %q is of no product of the lane", id)
 		case c.seen[id]:
 			return refuse("device %q is in the plan twice", id)
-		case node != role(f, i):
+		case node != role(f, i) && !(node == iot.SubDevice && f.Gateway.IsZero() && !c.plans.follows(id).IsZero()):
 			return refuse("device %q is a %s device by its place, but its product's node type is %q", id, role(f, i), node)
 		}
 		c.seen[id] = true
 		c.count[id.ProductKey]++
+	}
+	return nil
+}
+
+// followers checks the sub-devices that follow gateways which are not in the plan.
+func (c *planChecker) followers(l *LanePlan) error {
+	c.leads, c.plans = map[string]bool{}, l
+	for i, r := range l.Followers {
+		switch {
+		case i > 0 && l.Followers[i-1].Sub.Compare(r.Sub) >= 0:
+			return refuse("followers[%d]: followers have to be in the order of their sub-devices", i)
+		case c.nodes[r.Sub.ProductKey] != iot.SubDevice:
+			return refuse("followers[%d].sub: %q is of no sub-device product of the lane", i, r.Sub)
+		case c.nodes[r.Gateway.ProductKey] != iot.Gateway:
+			return refuse("followers[%d].gateway: %q is of no gateway product of the lane", i, r.Gateway)
+		}
+		c.leads[r.Gateway.ProductKey] = true
 	}
 	return nil
 }
@@ -195,7 +219,7 @@ func role(f topology.Family, i int) iot.NodeType {
 
 func (c *planChecker) counters(l Lane, families, devices, largest int) error {
 	for i, p := range l.Products {
-		if p.Devices == 0 || p.Devices != c.count[p.Key] {
+		if p.Devices == 0 && !c.leads[p.Key] || p.Devices != c.count[p.Key] {
 			return refuse("products[%d].devices: it says %d, but the families have %d", i, p.Devices, c.count[p.Key])
 		}
 	}
@@ -215,7 +239,7 @@ func (c *planChecker) counters(l Lane, families, devices, largest int) error {
 }
 
 // checkStages returns an error that begins with a field's name.
-func (l *LanePlan) checkStages() error {
+func (l *LanePlan) checkStages(most int) error {
 	names, covered := map[string]bool{}, 0
 	for i, s := range l.Stages {
 		if err := s.check(); err != nil {
@@ -225,6 +249,9 @@ func (l *LanePlan) checkStages() error {
 			return refuse("stages[%d].name: another stage is %q, too", i, s.Name)
 		}
 		names[s.Name] = true
+		if err := s.checkBudget(most); err != nil {
+			return fmt.Errorf("stages[%d].%w", i, err)
+		}
 		if !s.Moves && len(s.Waves) > 0 {
 			return refuse("stages[%d].waves: the stage does not move", i)
 		}

@@ -25,21 +25,21 @@ type Planner struct {
 // if the survey cannot be read as one fleet, if no strategy fits a lane, or if the stages of one do not
 // keep the rules of [CheckStages] or leave devices behind. Errors about lanes are joined, so that all are seen at once.
 func (p Planner) Plan(s *Survey) (*Plan, error) {
-	plan, err := p.plan(s)
+	plan, err := p.plan(s, nil)
 	if err != nil {
 		return nil, fmt.Errorf("plan: %w", err)
 	}
 	return plan, nil
 }
 
-func (p Planner) plan(s *Survey) (*Plan, error) {
+func (p Planner) plan(s *Survey, leave func(topology.Family) bool) (*Plan, error) {
 	if s == nil {
 		return nil, refuse("survey: it is nil: the preflight says why it could not be taken")
 	}
 	if err := p.check(); err != nil {
 		return nil, err
 	}
-	in, err := inspect(s)
+	in, err := inspect(s, p.Limits.MaxOffline, leave)
 	if err != nil {
 		return nil, err
 	}
@@ -61,7 +61,9 @@ func (p Planner) plan(s *Survey) (*Plan, error) {
 			continue
 		}
 		plan.Lanes = append(plan.Lanes, lane)
+		plan.Issues = append(plan.Issues, p.Limits.unkept(lane)...)
 	}
+	slices.SortStableFunc(plan.Issues, compareIssues)
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)
 	}
@@ -99,7 +101,7 @@ func (p Planner) planLane(d draft, devices map[string]int) (LanePlan, error) {
 			reasons = append(reasons, fmt.Sprintf("%s: %s", s.Name(), m.Why))
 			continue
 		}
-		plan := LanePlan{Lane: d.lane, Strategy: s.Name(), Why: m.Why}
+		plan := LanePlan{Lane: d.lane, Strategy: s.Name(), Why: m.Why, Followers: d.followers}
 		stages, err := s.Stages(d.lane)
 		if err == nil {
 			err = CheckStages(stages)
@@ -108,7 +110,7 @@ func (p Planner) planLane(d draft, devices map[string]int) (LanePlan, error) {
 			err = d.lane.checkFull(stages, devices)
 		}
 		if err == nil {
-			err = plan.layOut(stages, d.families)
+			err = plan.layOut(stages, d.families, p.Limits.MaxOffline)
 		}
 		if err != nil {
 			return LanePlan{}, fmt.Errorf("strategy %s: %w", s.Name(), err)
@@ -143,20 +145,23 @@ func (l Lane) keys() string {
 	return strings.Join(keys, ", ")
 }
 
-// layOut gives each stage its waves, which puts the families in the order in which they move. It takes
-// left over, and changes it.
-func (l *LanePlan) layOut(stages []Stage, left []topology.Family) error {
+// layOut gives each stage its waves, which puts the families in the order in which they move. At most so many devices may be offline at
+// once; 0 is any number. It takes left over, and changes it.
+func (l *LanePlan) layOut(stages []Stage, left []topology.Family, most int) error {
 	l.Families = make([]topology.Family, 0, len(left))
 	l.Stages = make([]StagePlan, 0, len(stages))
 	for _, s := range stages {
 		plan := s.plan()
 		if s.Move != nil {
 			first := len(l.Families)
-			l.Families, left = s.Move.take(l.Families, left)
+			l.Families, left = s.movedAtMost(most).take(l.Families, left)
 			if s.Console == ConsoleGray {
 				l.Families, left = cover(l.Families, left)
 			}
-			plan.Waves = s.waves(first, l.Families[first:])
+			plan.Waves = s.waves(first, l.Families[first:], most)
+			if err := plan.checkBudget(most); err != nil {
+				return err
+			}
 		}
 		l.Stages = append(l.Stages, plan)
 		l.Forecast.Waiting += s.Wait.Min
@@ -275,11 +280,11 @@ func smallestNew(families []topology.Family, covered map[string]bool) int {
 }
 
 // waves returns the waves of the stage's families, which begin at index first of the lane's.
-func (s Stage) waves(first int, families []topology.Family) []topology.Wave {
+func (s Stage) waves(first int, families []topology.Family, most int) []topology.Wave {
 	if s.Console != "" {
 		return oneWave(first, families)
 	}
-	waves := topology.Waves(families, s.Move.Ramp)
+	waves := topology.Waves(families, within(s.Move.Ramp, most))
 	for i := range waves {
 		waves[i].First += first
 	}

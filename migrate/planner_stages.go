@@ -184,6 +184,8 @@ func (l Limits) check() error {
 		return refuse("maxFailedShare: %v is not from 0 to 1", l.MaxFailedShare)
 	case l.MinSample < 0:
 		return refuse("minSample: %d is negative", l.MinSample)
+	case l.MaxOffline < 0:
+		return refuse("maxOffline: %d is negative", l.MaxOffline)
 	case l.MaxTasks < 0 || l.MaxTasks > platformTasks:
 		return refuse("maxTasks: %d is not from 0 to %d, the most that the platform allows", l.MaxTasks, platformTasks)
 	}
@@ -197,6 +199,7 @@ func (d Deadlines) check() error {
 	}{
 		{"visible", d.Visible}, {"arrive", d.Arrive}, {"verify", d.Verify},
 		{"console", d.Console}, {"gate", d.Gate}, {"return", d.Return},
+		{"reverse", d.Reverse}, {"wake", d.Wake},
 	} {
 		if f.value < 0 {
 			return refuse("%s: %v is negative", f.name, f.value)

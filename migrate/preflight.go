@@ -56,8 +56,9 @@ const (
 	CodeNoGateway           Code = "no-gateway" // a sub-device that no gateway has
 	CodeTwoOwners           Code = "two-owners" // a device that both instances have
 	CodeOnlineQuota         Code = "online-quota"
-	CodeRegion              Code = "region"        // source and target are not in one region
-	CodeInstanceType        Code = "instance-type" // not from a legacy public to an Enterprise instance
+	CodeOfflineBudget       Code = "offline-budget" // a family larger than Limits.MaxOffline; as a warning, a full migration that cannot keep it
+	CodeRegion              Code = "region"         // source and target are not in one region
+	CodeInstanceType        Code = "instance-type"  // not from a legacy public to an Enterprise instance
 )
 
 // The codes of blockers that only [Preflight] finds, as they are about this program's access and not about the fleet.

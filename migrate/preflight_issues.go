@@ -114,6 +114,7 @@ const (
 	familyDistributed familyHold = iota
 	familyBlocked
 	familyTwoOwners
+	familyTooLarge
 	familyHolds // how many there are
 )
 
@@ -132,6 +133,10 @@ func (h familyHold) issue(id iot.DeviceID, devices []iot.DeviceID) Issue {
 		i.Code = CodeTwoOwners
 		i.Why = "Both instances show the listed devices, though only one of them can own a device: they may be moving just now."
 		i.Remedy = "Wait until no migration task is moving devices and survey again; if it stays so, ask support."
+	case familyTooLarge:
+		i.Code, i.Devices = CodeOfflineBudget, nil
+		i.Why = fmt.Sprintf("All %d devices of the family are offline at once while it moves, and the limits allow fewer (maxOffline).", len(devices))
+		i.Remedy = fmt.Sprintf("Allow %d devices or more to be offline at once, or divide the gateway's sub-devices among gateways and survey again.", len(devices))
 	}
 	return i
 }

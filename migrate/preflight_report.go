@@ -105,7 +105,7 @@ func (r *PreflightReport) add(issues []Issue) {
 // Preflight reports on what a survey shows, without reading anything: all of [Preflight] but for access. It returns an
 // error if the survey cannot be read as one fleet: if a device has two gateways, for example.
 func (s *Survey) Preflight() (*PreflightReport, error) {
-	in, err := inspect(s)
+	in, err := inspect(s, 0, nil)
 	if err != nil {
 		return nil, fmt.Errorf("preflight: %w", err)
 	}

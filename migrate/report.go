@@ -1,6 +1,7 @@
 package migrate
 
 import (
+	"slices"
 	"time"
 
 	"github.com/iotferry/iotferry/iot"
@@ -32,10 +33,13 @@ type Report struct {
 	Began    time.Time        `json:"began"`
 	Latest   time.Time        `json:"latest"` // of the last entry
 	Lanes    []LaneReport     `json:"lanes"`
+	// Offline is how many devices count against MaxOffline, which is [Limits.MaxOffline]; both are 0 if there is no such limit.
+	Offline    int `json:"offline,omitempty"`
+	MaxOffline int `json:"maxOffline,omitempty"`
 }
 
 // A LaneReport says what became of a lane. Each of its devices is counted once, in Proven, Asleep,
-// Unproven, Failed, Returned, Underway or Unmoved.
+// Unproven, Failed, Returned, Underway, Unmoved or LeftOut.
 type LaneReport struct {
 	Lane     string           `json:"lane"`
 	Strategy string           `json:"strategy"`
@@ -48,22 +52,33 @@ type LaneReport struct {
 	Paused   bool             `json:"paused,omitempty"`
 	Gate     bool             `json:"gate,omitempty"` // waits for a person's answer
 	Halt     HaltReason       `json:"halt,omitempty"`
-	Note     string           `json:"note,omitempty"` // why it halted
-	Devices  int              `json:"devices"`
-	Moved    int              `json:"moved"`    // at the target: Proven, Asleep and Unproven, and failed ones that arrived
-	Proven   int              `json:"proven"`   // all their verifiers passed
-	Asleep   int              `json:"asleep"`   // arrived, but not online before the move, so that they could not prove themselves
-	Unproven int              `json:"unproven"` // arrived, without a verdict so far
+	Note     string           `json:"note,omitempty"`   // why it halted
+	Queued   string           `json:"queued,omitempty"` // for room in the offline budget, in words
+	Devices  int              `json:"devices"`          // of the plan, and those that have joined its families since
+	Moved    int              `json:"moved"`            // at the target: Proven, Asleep and Unproven, and failed ones that arrived
+	Proven   int              `json:"proven"`           // all their verifiers passed
+	Asleep   int              `json:"asleep"`           // arrived, but not online before the move, so that they could not prove themselves
+	Unproven int              `json:"unproven"`         // arrived, without a verdict so far
 	Failed   int              `json:"failed"`
 	Returned int              `json:"returned"`
 	Underway int              `json:"underway"` // intended, unknown, or on their way back
 	Unmoved  int              `json:"unmoved"`
-	Calls    int              `json:"calls"`   // BatchGrayMigrationDevice calls made
-	Retried  int              `json:"retried"` // calls that did nothing, for a quota or a passing fault, and were made again
-	Split    time.Duration    `json:"split"`   // the longest time between the first and the last call of a family
+	LeftOut  int              `json:"leftOut,omitempty"`  // not moved, as their family was not as planned when its wave came
+	Joined   int              `json:"joined,omitempty"`   // of Devices, sub-devices that their gateways got after the survey
+	ByOthers int              `json:"byOthers,omitempty"` // devices that somebody else had moved before their wave
+	Offline  int              `json:"offline,omitempty"`  // devices that were not seen online since they were taken away, those that were offline before aside
+	Calls    int              `json:"calls"`              // BatchGrayMigrationDevice calls made
+	Retried  int              `json:"retried"`            // calls that did nothing, for a quota or a passing fault, and were made again
+	Split    time.Duration    `json:"split"`              // the longest time between the first and the last call of a family
 	Verdicts []VerifierReport `json:"verdicts,omitempty"`
 	Failures []Failure        `json:"failures,omitempty"` // in plan order
-	Remains  time.Duration    `json:"remains"`            // what is left of calls and waits, with nothing going wrong
+	Drifted  []Failure        `json:"drifted,omitempty"`  // the devices of LeftOut, and why, in plan order
+	Appeared []Failure        `json:"appeared,omitempty"` // what the source held in the end that the plan did not know, as seen then
+	// Reversible are the waves that can still be returned, the oldest first: the first one that cannot any more. None has a time if [Deadlines.Reverse]
+	// declares none: then nobody knows.
+	Reversible []Reversible  `json:"reversible,omitempty"`
+	Waking     bool          `json:"waking,omitempty"` // all stages are complete, and the lane waits for devices that were asleep
+	Remains    time.Duration `json:"remains"`          // what is left of calls and waits, with nothing going wrong
 }
 
 // A VerifierReport sums up what one verifier of a lane said.
@@ -84,6 +99,7 @@ func (s *State) Report(campaign string) *Report {
 	for _, l := range s.lanes {
 		r.Lanes = append(r.Lanes, l.makeReport())
 	}
+	s.reportBudget(r)
 	r.Outcome = outcome(r.Lanes)
 	return r
 }
@@ -111,12 +127,17 @@ func (l *lane) makeReport() LaneReport {
 		Devices: len(l.dev), Proven: n[DeviceProven], Asleep: l.sleeping[DeviceArrived],
 		Unproven: n[DeviceArrived] + n[DeviceOnline] - l.sleeping[DeviceArrived],
 		Failed:   n[DeviceFailed], Returned: n[DeviceReturned], Unmoved: n[DevicePlanned],
+		LeftOut: n[DeviceLeftOut] + n[DeviceDeleted], Joined: l.joined, ByOthers: l.byOthers, Offline: l.offline,
 		Underway: n[DeviceIntended] + n[DeviceAccepted] + n[DeviceRejected] + n[DeviceUnknown] + n[DeviceReturning],
 		Calls:    l.calls, Retried: l.throttled, Split: l.split,
 		Verdicts: append([]VerifierReport(nil), l.evidence...),
-		Failures: l.failureList(), Remains: l.remains(),
+		Failures: l.evidenceOf(DeviceFailed), Drifted: l.evidenceOf(DeviceLeftOut, DeviceDeleted), Appeared: slices.Clone(l.appeared),
+		Remains: l.remains(), Reversible: l.reversible(), Waking: l.phase == phaseWaking,
 	}
 	r.Moved = r.Proven + r.Asleep + r.Unproven + l.failedThere
+	if l.phase == phaseWaking {
+		r.Until = l.wakeEnd()
+	}
 	if l.stage < len(l.plan.Stages) {
 		r.Stage, r.Waves = l.stagePlan().Name, len(l.stagePlan().Waves)
 		r.Wave = l.wave + 1
@@ -129,13 +150,18 @@ func (l *lane) makeReport() LaneReport {
 	return r
 }
 
-func (l *lane) failureList() []Failure {
-	if len(l.failures) == 0 {
+// evidenceOf lists the devices in some states, and why they are there.
+func (l *lane) evidenceOf(states ...DeviceState) []Failure {
+	n := 0
+	for _, s := range states {
+		n += l.counts[s]
+	}
+	if n == 0 {
 		return nil
 	}
-	out := make([]Failure, 0, len(l.failures))
+	out := make([]Failure, 0, n)
 	for i := range l.dev {
-		if l.dev[i].state == DeviceFailed {
+		if slices.Contains(states, l.dev[i].state) {
 			out = append(out, Failure{Device: l.deviceID(int32(i)), Evidence: l.failures[int32(i)]})
 		}
 	}

@@ -100,7 +100,7 @@ func NewRunner(c Config) (*Runner, error) {
 	}
 	return &Runner{config: c, stages: stages, calls: make(chan func(context.Context, *loop)), header: Header{
 		Version: JournalVersion, PlanHash: c.Plan.Hash(),
-		Account: c.Plan.Account, Source: c.Plan.Source, Target: c.Plan.Target,
+		Account: c.Plan.Account, Source: c.Plan.Source, Target: c.Plan.Target, Follows: c.Plan.Follows,
 	}}, nil
 }
 

@@ -22,6 +22,7 @@ import (
 	"github.com/iotferry/iotferry/migrate/journal"
 	"github.com/iotferry/iotferry/migrate/migratetest"
 	"github.com/iotferry/iotferry/scenario"
+	"github.com/iotferry/iotferry/topology"
 	"github.com/iotferry/iotferry/verify"
 )
 
@@ -33,18 +34,23 @@ type campaign struct {
 	cloud  *migratetest.Cloud
 	config migrate.Config
 	runner *migrate.Runner
+
+	declared []topology.Relation // sub-devices whose gateway has moved
 }
 
 type setup struct {
-	fleet    migratetest.GenerateOptions
-	fault    func(migratetest.Op) migratetest.Fault
-	limits   migrate.Limits
-	approver migrate.Approver
-	strategy func(*migratetest.Cloud) migrate.Strategy // nil: move and verify everything
-	clock    iot.Clock                                 // nil: one that jumps
-	watch    func(migrate.Entry, *migrate.State)
-	journal  migrate.Journal
-	reports  time.Duration // between two reports of a device; zero is a minute
+	fleet     migratetest.GenerateOptions
+	fault     func(migratetest.Op) migratetest.Fault
+	limits    migrate.Limits
+	approver  migrate.Approver
+	strategy  func(*migratetest.Cloud) migrate.Strategy // nil: move and verify everything
+	clock     iot.Clock                                 // nil: one that jumps
+	watch     func(migrate.Entry, *migrate.State)
+	journal   migrate.Journal
+	cloud     migratetest.Options // Clock and Fault are set
+	file      func([]byte) []byte // changes the fleet file; may be nil
+	deadlines migrate.Deadlines
+	reports   time.Duration // between two reports of a device; zero is a minute
 }
 
 // plain moves everything at once, after the first gray batch, and verifies that it is online and reports.
@@ -84,7 +90,12 @@ func start(t *testing.T, s setup) *campaign {
 	if s.journal == nil {
 		s.journal = journal.NewMemory()
 	}
-	cloud, err := migratetest.Open(bytes.NewReader(migratetest.Generate(s.fleet)), migratetest.Options{Clock: s.clock, Fault: s.fault, ReportEvery: s.reports})
+	s.cloud.Clock, s.cloud.Fault, s.cloud.ReportEvery = s.clock, s.fault, s.reports
+	file := migratetest.Generate(s.fleet)
+	if s.file != nil {
+		file = s.file(file)
+	}
+	cloud, err := migratetest.Open(bytes.NewReader(file), s.cloud)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +104,7 @@ func start(t *testing.T, s setup) *campaign {
 		t.Fatal(err)
 	}
 	strategies := []migrate.Strategy{s.strategy(cloud)}
-	plan, err := migrate.Planner{Strategies: strategies, Limits: s.limits}.Plan(survey)
+	plan, err := migrate.Planner{Strategies: strategies, Limits: s.limits, Deadlines: s.deadlines}.Plan(survey)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -170,8 +170,8 @@ func TestPauseEndsASalvo(t *testing.T) {
 
 // oneLane is a world of one lane, in which nothing goes wrong, with one stage that moves by waves; nil for one wave.
 func oneLane(t *testing.T, waves func(families int) []topology.Wave) (*world, *migrate.LanePlan) {
-	w := newWorld(t, 1)
-	w.calm = true
+	w := newWorld(t, 3)
+	w.calm, w.plan.Limits.MaxOffline = true, 0
 	w.plan.Lanes = []migrate.LanePlan{w.makeLane(0)}
 	lane := &w.plan.Lanes[0]
 	if waves == nil {

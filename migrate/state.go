@@ -112,6 +112,7 @@ func (s *State) decided(e Entry) error {
 	if e.Decision.Kind == Rollback {
 		s.ended = false
 	}
+	s.heedResume(*e.Decision)
 	for _, l := range s.lanes {
 		if e.Decision.Lane == "" || e.Decision.Lane == l.id() {
 			l.decided(*e.Decision, e.At, e.Decision.Lane == "")
@@ -186,14 +187,21 @@ func (s *State) Decide(now time.Time, busy func(lane int) bool, full bool) Step 
 	if s.ended {
 		return step
 	}
-	finished := true
+	warning := s.warn(now, &step)
+	if len(step.Entries) > 0 {
+		return step
+	}
+	finished, working := true, s.waiting()
 	mover := s.mover()
+	looks := make([]bool, len(s.lanes)) // before their next wave
+	started := func(lane int) bool { return looks[lane] || busy != nil && busy(lane) }
 	for i, l := range s.lanes {
 		finished = finished && l.phase == phaseFinished && l.back == nil && l.stopping == ""
 		if busy != nil && busy(i) {
+			working = true
 			continue
 		}
-		a := l.decide(now, admission{slots: s.freeSlots(), mover: mover == nil || mover == l})
+		a := l.decide(now, admission{slots: s.freeSlots(), mover: mover == nil || mover == l, room: s.roomFor(i, started)})
 		for j := range a.entries {
 			a.entries[j].Lane = l.id()
 			a.entries[j].At = now
@@ -204,9 +212,11 @@ func (s *State) Decide(now time.Time, busy func(lane int) bool, full bool) Step 
 			for j := range a.task.Intents {
 				a.task.Intents[j].Lane = l.id()
 			}
+			a.task.families, a.task.grown = l.plan.Families, l.grown
 			if a.task.Kind == TaskMove {
 				mover = l
 			}
+			looks[i] = a.task.Kind == TaskBefore
 			if !full {
 				step.Tasks = append(step.Tasks, a.task.listed())
 			}
@@ -215,6 +225,9 @@ func (s *State) Decide(now time.Time, busy func(lane int) bool, full bool) Step 
 		if len(a.entries) > 0 {
 			break // they may change what the other lanes may do
 		}
+	}
+	if working || !step.Next.IsZero() || len(step.Tasks) > 0 {
+		step.Next = earliest(step.Next, warning)
 	}
 	if finished && len(step.Entries) == 0 {
 		step.Entries = append(step.Entries, Entry{Kind: EntryEnd, At: now})
@@ -247,7 +260,7 @@ func (s *State) mover() *lane {
 func (s *State) freeSlots() int {
 	free := s.plan.Limits.withDefaults().MaxTasks
 	for _, l := range s.lanes {
-		if l.begun && l.phase != phaseFinished && (!l.undone || l.back != nil) {
+		if l.begun && l.phase != phaseFinished && l.phase != phaseWaking && (!l.undone || l.back != nil) {
 			free -= len(l.plan.Lane.Products)
 		}
 	}

@@ -124,37 +124,37 @@ func (d imagedDevices) MarshalJSON() ([]byte, error) {
 	for _, x := range d {
 		out = binary.LittleEndian.AppendUint32(out, uint32(x.call))
 		out = binary.LittleEndian.AppendUint16(out, x.counted)
-		out = append(out, byte(x.state), x.passed, x.attempts, bits(x.asleep, x.there))
+		out = append(out, byte(x.state), x.passed, x.attempts, bits(x.asleep, x.there, x.away))
 	}
 	return json.Marshal(out)
 }
 
-// UnmarshalJSON fills the devices that there are; another number of them is an error.
+// UnmarshalJSON reads what MarshalJSON wrote.
 func (d *imagedDevices) UnmarshalJSON(data []byte) error {
 	var in []byte
 	if err := json.Unmarshal(data, &in); err != nil {
 		return err
 	}
-	if len(in) != len(*d)*deviceSize {
-		return fmt.Errorf("%d bytes for %d devices", len(in), len(*d))
+	if len(in)%deviceSize != 0 {
+		return fmt.Errorf("%d bytes are no devices", len(in))
 	}
+	*d = make(imagedDevices, len(in)/deviceSize) // sub-devices may have joined those of the plan
 	for i := range *d {
 		b := in[i*deviceSize:][:deviceSize]
 		(*d)[i] = device{
 			call: int32(binary.LittleEndian.Uint32(b)), counted: binary.LittleEndian.Uint16(b[4:]),
-			state: DeviceState(b[6]), passed: b[7], attempts: b[8], asleep: b[9]&1 != 0, there: b[9]&2 != 0,
+			state: DeviceState(b[6]), passed: b[7], attempts: b[8], asleep: b[9]&1 != 0, there: b[9]&2 != 0, away: b[9]&4 != 0,
 		}
 	}
 	return nil
 }
 
-func bits(first, second bool) byte {
+func bits(set ...bool) byte {
 	var b byte
-	if first {
-		b |= 1
-	}
-	if second {
-		b |= 2
+	for i, on := range set {
+		if on {
+			b |= 1 << i
+		}
 	}
 	return b
 }

@@ -46,13 +46,14 @@ type world struct {
 	calm     bool // nothing goes wrong any more
 	families map[iot.DeviceID]int
 	returned map[int]bool // families with a member that was returned
+	drift
 }
 
 func newWorld(t testing.TB, seed uint64) *world {
 	w := &world{
 		t: t, rng: rand.New(rand.NewPCG(seed, 1)), now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC),
 		at: map[iot.DeviceID]string{}, moves: map[iot.DeviceID]int{}, broken: map[iot.DeviceID]bool{},
-		passed: map[iot.DeviceID]int{}, families: map[iot.DeviceID]int{}, returned: map[int]bool{},
+		passed: map[iot.DeviceID]int{}, families: map[iot.DeviceID]int{}, returned: map[int]bool{}, drift: newDrift(),
 	}
 	w.plan = w.makePlan()
 	w.state = migrate.NewState(w.plan)
@@ -63,12 +64,13 @@ func newWorld(t testing.TB, seed uint64) *world {
 
 func (w *world) makePlan() *migrate.Plan {
 	p := &migrate.Plan{
-		Limits:    migrate.Limits{MaxFailedDevices: w.rng.IntN(4), MaxFailedShare: 1, MaxTasks: 1 + w.rng.IntN(5)},
+		Limits:    migrate.Limits{MaxFailedDevices: w.rng.IntN(4), MaxFailedShare: 1, MaxTasks: 1 + w.rng.IntN(9)},
 		Deadlines: migrate.Deadlines{Visible: 5 * time.Second, Arrive: time.Minute, Verify: 2 * time.Minute, Console: time.Hour, Gate: time.Hour, Return: time.Hour},
 	}
 	for n := range 1 + w.rng.IntN(3) {
 		p.Lanes = append(p.Lanes, w.makeLane(n))
 	}
+	w.addLimits(p)
 	return p
 }
 
@@ -84,7 +86,9 @@ func (w *world) makeLane(n int) migrate.LanePlan {
 		} else {
 			family.Gateway = iot.DeviceID{ProductKey: gateways, DeviceName: fmt.Sprintf("gateway-%03d", f)}
 			for s := range 1 + w.rng.IntN(14) {
-				family.Devices = append(family.Devices, iot.DeviceID{ProductKey: subs, DeviceName: fmt.Sprintf("sub-%03d-%02d", f, s)})
+				id := iot.DeviceID{ProductKey: subs, DeviceName: fmt.Sprintf("sub-%03d-%02d", f, s)}
+				family.Devices = append(family.Devices, id)
+				w.gateway[id], w.planned[id] = family.Gateway, family.Gateway
 			}
 			family.Devices = append(family.Devices, family.Gateway)
 		}
@@ -140,6 +144,7 @@ func (w *world) record(e migrate.Entry) {
 		}
 	}
 	w.entries = append(w.entries, e)
+	w.warnings(e)
 }
 
 // image goes on with a state that was restored from an image. From then on both have to answer alike.
@@ -203,6 +208,9 @@ func (w *world) run(most int) {
 		if w.chance(25) {
 			w.decide()
 		}
+		if w.chance(50) {
+			w.drifts()
+		}
 		if w.chance(20) {
 			w.image()
 		}
@@ -243,6 +251,7 @@ func (w *world) decide() {
 		d.Stage, d.Wave, d.Note = "sync", 0, "model"
 	}
 	if w.state.Check(d) == nil {
+		w.accepts(d)
 		w.record(migrate.Entry{Kind: migrate.EntryDecision, Decision: &d})
 	}
 }
@@ -287,8 +296,13 @@ func (w *world) do(t migrate.Task) {
 	case migrate.TaskUndo:
 		e.Kind = migrate.EntryUndone
 		w.record(e)
-	case migrate.TaskBefore, migrate.TaskLook, migrate.TaskLookBack:
+	case migrate.TaskBefore:
+		w.lookBefore(t, e)
+	case migrate.TaskLook, migrate.TaskLookBack:
 		w.look(t, e)
+	case migrate.TaskSweep:
+		e.Wave = 0
+		w.sweep(t, e)
 	case migrate.TaskMove:
 		w.salvo(t, e)
 	case migrate.TaskVerify:
@@ -317,6 +331,7 @@ func (w *world) console(t migrate.Task, e migrate.Entry) {
 		case t.Console == migrate.ConsoleRollback:
 			w.giveBack(d.ID)
 		case w.at[d.ID] == source:
+			w.sent(d.ID)
 			w.moveDevice(d.ID)
 		}
 	}
@@ -329,12 +344,14 @@ func (w *world) giveBack(id iot.DeviceID) {
 		w.returned[w.families[id]] = true
 		w.moves[id] = 0
 		w.passed[id] = 0
+		delete(w.cut, id)
 	}
 }
 
 func (w *world) moveDevice(id iot.DeviceID) {
 	w.at[id] = target
 	w.moves[id]++
+	w.tookAway(id)
 }
 
 func (w *world) move(call topology.Call) {
@@ -347,9 +364,9 @@ func (w *world) move(call topology.Call) {
 
 func (w *world) look(t migrate.Task, e migrate.Entry) {
 	e.Kind = map[migrate.TaskKind]migrate.EntryKind{
-		migrate.TaskBefore: migrate.EntryWave, migrate.TaskLook: migrate.EntryLook, migrate.TaskLookBack: migrate.EntryReturned,
+		migrate.TaskLook: migrate.EntryLook, migrate.TaskLookBack: migrate.EntryReturned,
 	}[t.Kind]
-	e.End = t.Kind != migrate.TaskBefore
+	e.End = true
 	if w.chance(6) {
 		e.Error = "could not read"
 		w.record(e)
@@ -358,15 +375,14 @@ func (w *world) look(t migrate.Task, e migrate.Entry) {
 	home := t.Kind == migrate.TaskLookBack
 	for _, d := range t.Devices {
 		switch here := w.at[d.ID]; {
-		case w.chance(60) && t.Kind != migrate.TaskBefore:
+		case here == none:
+			e.Gone = append(e.Gone, d.ID)
+		case w.chance(60):
 			e.Both = append(e.Both, d.ID)
 		case here == target && !home, here == source && home:
 			e.Arrived = append(e.Arrived, d.ID)
 		case here == source && d.Doubt:
 			e.Unmoved = append(e.Unmoved, d.ID)
-		}
-		if t.Kind == migrate.TaskBefore && w.chance(5) {
-			e.Asleep = append(e.Asleep, d.ID)
 		}
 	}
 	w.record(e)
@@ -398,9 +414,14 @@ func (w *world) salvo(t migrate.Task, e migrate.Entry) {
 func (w *world) call(call topology.Call, e migrate.Entry) {
 	for _, name := range call.Names {
 		id := iot.DeviceID{ProductKey: call.ProductKey, DeviceName: name}
+		if w.at[id] == none {
+			e.Refused = append(e.Refused, migrate.Failure{Device: id})
+			continue
+		}
 		if w.at[id] != source {
 			w.t.Fatalf("device %s is at %s and was sent again", id, w.at[id])
 		}
+		w.sent(id)
 		if w.returned[w.families[id]] {
 			w.t.Fatalf("device %s is sent, and a member of its family was returned", id)
 		}
@@ -433,13 +454,21 @@ func (w *world) verify(t migrate.Task, e migrate.Entry) {
 			if w.at[d.ID] != target {
 				w.t.Fatalf("device %s is at %s and is to be verified", d.ID, w.at[d.ID])
 			}
-			w.childrenFirst(t, d.ID)
+			if !w.asleep[d.ID] {
+				w.childrenFirst(t, d.ID)
+			}
 			switch {
 			case w.chance(40):
 				round.Failed = append(round.Failed, migrate.Failure{Device: d.ID})
 			case !w.chance(4):
 				round.Passed = append(round.Passed, d.ID)
 				w.passed[d.ID]++
+				if w.asleep[d.ID] && name == "reporting" {
+					w.woken++
+				}
+				if name == "online" {
+					delete(w.cut, d.ID)
+				}
 			}
 		}
 		if w.chance(8) {
@@ -473,8 +502,9 @@ func (w *world) check() {
 			w.t.Fatalf("device %s was moved %d times", id, n)
 		}
 	}
+	w.budget()
 	for _, l := range w.state.Report("c").Lanes {
-		if sum := l.Proven + l.Asleep + l.Unproven + l.Failed + l.Returned + l.Underway + l.Unmoved; sum != l.Devices {
+		if sum := l.Proven + l.Asleep + l.Unproven + l.Failed + l.Returned + l.Underway + l.Unmoved + l.LeftOut; sum != l.Devices {
 			w.t.Fatalf("lane %s counts %d devices of %d: %+v", l.Lane, sum, l.Devices, l)
 		}
 		if len(l.Failures) != l.Failed {
@@ -493,10 +523,13 @@ func (w *world) whole() {
 			continue // a person is asked because something could not be brought to its end
 		}
 		for _, f := range w.plan.Lanes[n].Families {
-			where := map[string]bool{}
-			for _, id := range f.Devices {
-				where[w.at[id]] = true
+			where := map[string]bool{w.at[f.ID()]: true}
+			for id, gateway := range w.gateway {
+				if gateway == f.ID() && !w.late[id] {
+					where[w.at[id]] = true
+				}
 			}
+			delete(where, none)
 			if len(where) > 1 && !w.unresolved(l) {
 				w.t.Fatalf("lane %s (halt %q): family %s is split: %v", l.Lane, l.Halt, f.ID(), where)
 			}
@@ -509,6 +542,7 @@ func (w *world) unresolved(l migrate.LaneReport) bool { return l.Underway > 0 }
 func TestStateModel(t *testing.T) {
 	outcomes := map[migrate.Outcome]int{}
 	halts := map[migrate.HaltReason]int{}
+	reached := map[string]int{}
 	for seed := range uint64(600) {
 		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
 			w := newWorld(t, seed)
@@ -520,6 +554,7 @@ func TestStateModel(t *testing.T) {
 			w.calm = true
 			w.finish()
 			outcomes[w.state.Report("c").Outcome]++
+			w.reaches(reached)
 		})
 	}
 	t.Logf("first stops: %v; outcomes in the end: %v", halts, outcomes)
@@ -529,6 +564,12 @@ func TestStateModel(t *testing.T) {
 			t.Errorf("no campaign ever stopped with %q: the model does not reach it", reason)
 		}
 	}
+	for _, what := range []string{"joined", "left out", "moved by others", "appeared", "crowded out", "waited", "warned", "woken", "still asleep", "lost on the way"} {
+		if reached[what] == 0 {
+			t.Errorf("no campaign had a device or lane %s: the model does not reach it", what)
+		}
+	}
+	t.Logf("reached: %v", reached)
 	if len(slices.Collect(maps.Keys(outcomes))) < 2 {
 		t.Errorf("all campaigns end alike: %v", outcomes)
 	}
@@ -542,6 +583,7 @@ func (w *world) finish() {
 		for _, l := range w.plan.Lanes {
 			d := migrate.Decision{Kind: migrate.Resume, By: "model", Lane: l.Lane.ID}
 			if w.state.Check(d) == nil {
+				w.accepts(d)
 				w.record(migrate.Entry{Kind: migrate.EntryDecision, Decision: &d})
 			}
 		}
@@ -549,6 +591,7 @@ func (w *world) finish() {
 		if w.over() {
 			w.whole()
 			w.proven()
+			w.accounted()
 			return
 		}
 	}
@@ -571,11 +614,9 @@ func (w *world) over() bool {
 func (w *world) proven() {
 	for n, l := range w.state.Report("c").Lanes {
 		there := 0
-		for _, f := range w.plan.Lanes[n].Families {
-			for _, id := range f.Devices {
-				if w.at[id] == target {
-					there++
-				}
+		for _, id := range w.devicesOf(n) {
+			if w.at[id] == target && (!w.others[id] || w.told[id]) {
+				there++
 			}
 		}
 		if l.Moved != there {
@@ -598,7 +639,7 @@ func TestStateRollbackOfEverything(t *testing.T) {
 				w.run(20_000)
 			}
 			for id, at := range w.at {
-				if at != source {
+				if at != source && !w.others[id] && at != none {
 					t.Errorf("device %s is at %s after a rollback of everything", id, at)
 				}
 			}

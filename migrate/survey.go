@@ -21,6 +21,8 @@ type Survey struct {
 	Products []SurveyProduct
 	// Gateways is the topology of the source: every gateway that has sub-devices, once.
 	Gateways []SurveyGateway
+	// Followers are sub-devices of the source whose gateway is at the target already, as far as the source shows it: they can follow it.
+	Followers []topology.Relation
 	// Rules are the data-forwarding rules of the source.
 	Rules    []iot.Rule
 	Declared Declared
@@ -131,15 +133,34 @@ func (s *Survey) members() iter.Seq2[topology.Member, error] {
 	}
 }
 
-// relations yields the topology of the source.
+// relations yields the topology of the source. A platform may show a gateway's sub-devices that have left the source: they are left out.
 func (s *Survey) relations() iter.Seq2[topology.Relation, error] {
 	return func(yield func(topology.Relation, error) bool) {
+		gone := s.gone()
 		for _, g := range s.Gateways {
 			for _, sub := range g.Subs {
-				if !yield(topology.Relation{Gateway: g.ID, Sub: sub}, nil) {
+				if !gone[sub] && !yield(topology.Relation{Gateway: g.ID, Sub: sub}, nil) {
 					return
 				}
 			}
 		}
 	}
+}
+
+// gone returns the sub-devices that only the target has.
+func (s *Survey) gone() map[iot.DeviceID]bool {
+	gone := map[iot.DeviceID]bool{}
+	for i := range s.Products {
+		p := &s.Products[i]
+		if p.Product.NodeType != iot.SubDevice || len(p.TargetDevices) == 0 {
+			continue
+		}
+		for _, id := range p.TargetDevices {
+			gone[id] = true
+		}
+		for _, d := range p.Devices {
+			delete(gone, d.ID)
+		}
+	}
+	return gone
 }

@@ -66,6 +66,9 @@ func (s *Survey) read(ctx context.Context, source, target iot.View) error {
 	if err := s.readTopology(ctx, source, keys); err != nil {
 		return err
 	}
+	if err := s.readFollowers(ctx, source); err != nil {
+		return err
+	}
 	s.Rules, err = collect(ctx, source.Rules)
 	if err != nil {
 		return fmt.Errorf("read rules of %s: %w", source.Info, err)

@@ -22,6 +22,7 @@ const (
 	TaskLook                          // read both instances: EntryLook, the last one with End
 	TaskVerify                        // ask the verifiers once: EntryVerdicts, the last one with End
 	TaskLookBack                      // read both instances on the way back: EntryReturned, the last one with End
+	TaskSweep                         // read what the source holds after the last stage: EntryAppeared, the last one with End
 	TaskHome                          // compare the returned families' topology: EntryHome
 	TaskCondition                     // look at what the stage waits for, once: EntryCondition
 )
@@ -41,7 +42,7 @@ type Task struct {
 	Calls     []topology.Call
 	FirstCall int
 	// Devices are those that the task is about, in plan order, for TaskConsole with devices, TaskBefore, TaskLook,
-	// TaskLookBack, TaskVerify and TaskHome.
+	// TaskLookBack, TaskVerify, TaskHome and TaskSweep.
 	Devices []TaskDevice
 	list    func() []TaskDevice // makes Devices, once somebody wants the task; nil if they are made
 	Console ConsoleKind
@@ -51,6 +52,18 @@ type Task struct {
 	Condition string
 	Wait      WaitReport
 	Progress  json.RawMessage
+
+	families []topology.Family         // of the lane's plan
+	grown    map[int32]topology.Family // those that sub-devices have joined since
+}
+
+// Family returns the family of a device of the task: as planned, with the sub-devices that have joined it since. It is shared: do
+// not write to it.
+func (t Task) Family(d TaskDevice) topology.Family {
+	if grown, ok := t.grown[int32(d.Family)]; ok {
+		return grown
+	}
+	return t.families[d.Family]
 }
 
 func (t Task) listed() Task {

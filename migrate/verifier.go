@@ -43,8 +43,8 @@ type Subject struct {
 type SubjectDevice struct {
 	ID      iot.DeviceID
 	Node    iot.NodeType
-	Gateway iot.DeviceID // of a sub-device, as planned; zero for all others
-	// Family is the whole family as planned, the gateway last. It is shared: do not write to it.
+	Gateway iot.DeviceID // of a sub-device, as planned; zero for all others. It may have moved before: see LanePlan.Followers
+	// Family is the whole family, the gateway last: as planned, with the sub-devices that have joined it before its wave. It is shared: do not write to it.
 	Family []iot.DeviceID
 	// Moved is a time, by the runner's clock, when the device was not yet at the target: when the call with it
 	// was begun, or, if the console moved it, the latest time from which that is known. It is zero for a

@@ -232,3 +232,20 @@ func TestErrorsOfReadsAreNoVerdicts(t *testing.T) {
 		}
 	}
 }
+
+// A sub-device that its gateway has left behind at the source is not the gateway's fault, even if the target shows that they belong together.
+func TestTopologyOfOneLeftBehind(t *testing.T) {
+	gw, a, c := dev(gateways, "gw-001"), dev(valves, "valve-001"), dev(valves, "valve-003")
+	source, target := newSite(""), newSite(targetID)
+	source.shows(c, iot.Offline)
+	target.kids = map[iot.DeviceID][]iot.DeviceID{gw: {a, c}}
+	want := []migrate.Verdict{migrate.Pass, migrate.Pass}
+	if diff := cmp.Diff(want, verdicts(look(t, verify.Topology(), family(subject(source, target), gw, a)))); diff != "" {
+		t.Errorf("verdicts (-want +got):\n%s", diff)
+	}
+	target.shows(c, iot.Online)
+	want[1] = migrate.Fail
+	if diff := cmp.Diff(want, verdicts(look(t, verify.Topology(), family(subject(source, target), gw, a)))); diff != "" {
+		t.Errorf("at the target (-want +got):\n%s", diff)
+	}
+}

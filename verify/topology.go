@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/iotferry/iotferry/iot"
 	"github.com/iotferry/iotferry/migrate"
@@ -56,6 +57,9 @@ func judgeFamily(ctx context.Context, s *migrate.Subject, family []migrate.Subje
 		return judged{findings: []migrate.Finding{finding(d, migrate.Pass, "plan", s.Now, "direct device")}}
 	}
 	children, err := childrenAt(ctx, s.Target.View, head(family[0]))
+	if err == nil {
+		children, err = present(ctx, s, family[0], children)
+	}
 	if err != nil {
 		return judged{err: err}
 	}
@@ -84,6 +88,33 @@ func childrenAt(ctx context.Context, at iot.View, gateway iot.DeviceID) ([]iot.D
 		children = append(children, id)
 	}
 	return children, nil
+}
+
+// present leaves out the sub-devices that the family does not know and only the source has: a gateway that has left new ones behind may
+// still show them, and they can follow it.
+func present(ctx context.Context, s *migrate.Subject, d migrate.SubjectDevice, children []iot.DeviceID) ([]iot.DeviceID, error) {
+	known := make(map[iot.DeviceID]bool, len(d.Family))
+	for _, id := range d.Family {
+		known[id] = true
+	}
+	var unknown []iot.DeviceID
+	for _, id := range children {
+		if !known[id] {
+			unknown = append(unknown, id)
+		}
+	}
+	if len(unknown) == 0 {
+		return children, nil
+	}
+	target, source, err := readBoth(ctx, s, unknown)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(children, func(id iot.DeviceID) bool {
+		_, atTarget := target[id]
+		_, atSource := source[id]
+		return !known[id] && atSource && !atTarget
+	}), nil
 }
 
 func judgeMember(ctx context.Context, s *migrate.Subject, d migrate.SubjectDevice, children []iot.DeviceID) (migrate.Finding, error) {

@@ -13,6 +13,7 @@ const (
 	codeTooManyOnline = 428
 	codeTooFast       = 429
 	codeNoSession     = 520
+	codeDeleted       = 521
 	codeDisabled      = 522
 	codeTooManyProps  = 6106
 	codeUnknownDevice = 6100

@@ -58,6 +58,7 @@ type Cloud struct {
 	meters    map[string]*meter
 	noQuotas  bool
 	noDevices bool
+	nowhere   *instance            // where deleted devices are
 	recent    map[*device][]record // what rules forwarded, apart from reports
 	parked    map[*device][]parked // messages that wait for their device
 	pending   map[string]*pending  // commands that wait for a client's answer

@@ -67,6 +67,7 @@
 //   - CreateTask compares the target's quota with the devices of this one product, and nothing checks it
 //     when devices connect. A product that cannot be moved can have a task; its devices fail one by one.
 //   - A rollback moves all its devices at once. A task can be closed by hand.
+//   - A task that has completed is gray-completed again when a device of its product is added at the source.
 //   - All devices that no client brings speak in the same way: a custom device publishes /user/update every
 //     Quirks.ReportEvery, or the first topic that a rule names, and the other topics that rules name more seldom; an
 //     Alink device its properties and events. They lie on a grid in time: nothing is sent at connecting. A device

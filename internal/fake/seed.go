@@ -59,6 +59,7 @@ func New(f *fleet.Fleet, o Options) (*Cloud, error) {
 		noQuotas: o.Quotas == NoQuotas, noDevices: o.NoDevices,
 		products: map[string]*product{}, meters: map[string]*meter{},
 		recent: map[*device][]record{}, parked: map[*device][]parked{},
+		nowhere: &instance{index: 63},
 		pending: map[string]*pending{}, reported: map[*device][]reported{}, rowFault: o.History,
 	}
 	c.began = c.at

@@ -45,6 +45,9 @@ func (c *Cloud) Truths(productKey string) ([]Truth, bool) {
 		if ok = p != nil; ok {
 			list = make([]Truth, 0, len(p.devices))
 			for _, d := range p.devices {
+				if d.home == c.nowhere {
+					continue
+				}
 				list = append(list, c.truth(d))
 			}
 		}

@@ -214,7 +214,7 @@ func breaches() []breach {
 		},
 		{
 			"9 F11", "an operator is waited for for ever", "migrate",
-			"deadline := l.since.Add(l.deadlines.Console)\n\tif !now.Before(deadline) {\n\t\tif len(l.astray)", "deadline := l.since.Add(1 << 62)\n\tif !now.Before(deadline) {\n\t\tif len(l.astray)",
+			"deadline := l.since.Add(l.deadlines.Console)\n\tif !now.Before(deadline) {\n\t\treturn answer{entries: []Entry{l.halted(HaltDeadline, \"the effect", "deadline := l.since.Add(1 << 62)\n\tif !now.Before(deadline) {\n\t\treturn answer{entries: []Entry{l.halted(HaltDeadline, \"the effect",
 			"TestEveryStateHasADeadline",
 		},
 		{

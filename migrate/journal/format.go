@@ -63,6 +63,11 @@ func encode(end position, entries []migrate.Entry) ([]byte, position, error) {
 
 // checkDevices refuses devices that reading would refuse: they would make the whole journal useless.
 func checkDevices(e *migrate.Entry) error {
+	for _, r := range e.Joined {
+		if err := cmp.Or(r.Gateway.Check(), r.Sub.Check()); err != nil {
+			return err
+		}
+	}
 	for _, set := range [...]migrate.DeviceSet{
 		e.Names, e.Unknown, e.Asleep, e.Arrived, e.Unmoved, e.Gone, e.Both, e.Passed,
 	} {

@@ -28,6 +28,9 @@ type Options struct {
 	// ReportEvery is how often a device reports its properties; it reports each event a tenth as often. Zero means every minute. What
 	// reads weeks of history is quicker where there is less of it.
 	ReportEvery time.Duration
+	// SplitTopology lets each instance show a relation between a gateway and a sub-device as long as it has the device that is asked about,
+	// also if the other one lives elsewhere. Otherwise it is shown where both are. The platform does not say which.
+	SplitTopology bool
 }
 
 // A Cloud is the platform in memory: one account with its public and its Enterprise instance, its console,
@@ -73,7 +76,7 @@ func Open(file io.Reader, o Options) (*Cloud, error) {
 // fake returns the options of the platform below.
 func (o Options) fake(s *server) fake.Options {
 	quirks := fake.DefaultQuirks()
-	quirks.TicketGranted = o.TicketGranted
+	quirks.TicketGranted, quirks.SplitTopology = o.TicketGranted, o.SplitTopology
 	if o.ReportEvery > 0 {
 		quirks.ReportEvery = o.ReportEvery
 	}

@@ -30,7 +30,29 @@ func laneReport(w io.Writer, l migrate.LaneReport) {
 	for _, v := range l.Verdicts {
 		line(w, "    %-14s %4d passed, %d failed%s", v.Verifier, v.Passed, v.Failed, sample(v.Sample))
 	}
-	failures(w, l.Failures)
+	few(w, "failed", l.Failures)
+	drift(w, l)
+}
+
+// drift tells what was not as planned, and how long the way back is open.
+func drift(w io.Writer, l migrate.LaneReport) {
+	if l.Joined+l.ByOthers+l.LeftOut > 0 {
+		line(w, "    since the plan: %d joined their gateways, %d moved by others, %d left out", l.Joined, l.ByOthers, l.LeftOut)
+	}
+	few(w, "left out", l.Drifted)
+	few(w, "at the source", l.Appeared)
+	if l.Queued != "" {
+		line(w, "    waits: %s", l.Queued)
+	}
+	if len(l.Reversible) == 0 {
+		return
+	}
+	first := l.Reversible[0]
+	if first.Until.IsZero() {
+		line(w, "    way back: how long devices can be returned is not known; ask support, and declare it (Deadlines.Reverse)")
+		return
+	}
+	line(w, "    way back: wave %d of stage %s can be returned until %s, later ones longer", first.Wave, first.Stage, first.Until.UTC().Format(time.DateTime))
 }
 
 // waited tells of the wait of a stage: since when, until when, by whom, and what still has to happen.
@@ -82,12 +104,13 @@ func seen(e migrate.Evidence) string {
 	return Text(e.Source) + " at " + e.At.UTC().Format(time.DateTime) + ": " + Text(e.Seen)
 }
 
-func failures(w io.Writer, list []migrate.Failure) {
+// few lists the first devices of a list.
+func few(w io.Writer, what string, list []migrate.Failure) {
 	const most = 10
 	for _, f := range list[:min(most, len(list))] {
-		line(w, "    failed: %s: %s", f.Device, seen(f.Evidence))
+		line(w, "    %s: %s: %s", what, f.Device, seen(f.Evidence))
 	}
 	if more := len(list) - most; more > 0 {
-		line(w, "    failed: and %s more", Count(more, "device"))
+		line(w, "    %s: and %s more", what, Count(more, "device"))
 	}
 }
