@@ -54,6 +54,9 @@ func (l *lane) resume(at time.Time) {
 	if l.phase != phaseWaking && !l.keepsWindow(at) {
 		l.since = at
 	}
+	if l.halt == HaltDeadline && l.back == nil && l.phase == phaseCheck && l.opening() && l.stagePlan().Console != "" {
+		l.enter(phaseAct, at) // the operator is asked again: what the lane waits for has not begun
+	}
 	l.lookAnew()
 	l.paused = false
 	l.stopping, l.stopNote = "", ""
