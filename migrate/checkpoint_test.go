@@ -18,6 +18,7 @@ import (
 	"github.com/iotferry/iotferry/migrate/journal"
 	"github.com/iotferry/iotferry/migrate/migratetest"
 	"github.com/iotferry/iotferry/scenario"
+	"github.com/iotferry/iotferry/verify"
 )
 
 // An imageJournal keeps images in memory, and tells from where its entries were read.
@@ -128,9 +129,12 @@ func TestRunnerWritesCheckpoints(t *testing.T) {
 	for _, fails := range []error{nil, errors.New("no space left on device")} {
 		j := &imageJournal{Memory: journal.NewMemory(), fails: fails}
 		c := start(t, setup{
-			fleet: migratetest.GenerateOptions{ThingModel: 3000}, journal: j,
+			fleet: migratetest.GenerateOptions{ThingModel: 3000}, journal: j, reports: 29 * time.Minute,
 			strategy: func(cloud *migratetest.Cloud) migrate.Strategy {
-				return scenario.TSL(scenario.Options{Sink: cloud.Sink(), SyncWindow: migrate.Window{Min: 30 * 24 * time.Hour}, GrayShare: 0.9})
+				return scenario.TSL(scenario.Options{
+					Sink: cloud.Sink(), SyncWindow: migrate.Window{Min: 30 * 24 * time.Hour}, GrayShare: 0.9,
+					Synchronising: verify.Assumed("not-seen", "the wait alone counts"), Synchronised: verify.Assumed("not-compared", "the wait alone counts"),
+				})
 			},
 		})
 		var log strings.Builder

@@ -10,7 +10,7 @@ import (
 // TestLongWindowHasFewRounds stays inconclusive for three weeks: the journal does not fill, and what happens just before the end of the
 // window, or soon after its beginning, would have been seen.
 func TestLongWindowHasFewRounds(t *testing.T) {
-	w, lane := oneLane(t, nil)
+	w, lane := oneLane(t, 3, nil)
 	const day = 24 * time.Hour
 	lane.Stages = append(lane.Stages, migrate.StagePlan{
 		Name: "window", Wait: migrate.Window{Min: 7 * day, Max: 28 * day}, Verifiers: []string{"history"},

@@ -986,6 +986,7 @@ func TestHangingTasksAreGivenUp(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				c := start(t, setup{fleet: migratetest.GenerateOptions{Direct: 8}, clock: iot.SystemClock()})
+				c.config.Poll = time.Minute // days pass, and nobody else appends
 				test.config(c)
 				c.newRunner()
 				if l := c.run().Lanes[0]; l.Halt != test.want {

@@ -141,7 +141,7 @@ func TestSalvoIsNotMadeLate(t *testing.T) {
 
 // TestPauseEndsASalvo finishes the families that are split and starts no others.
 func TestPauseEndsASalvo(t *testing.T) {
-	w, lane := oneLane(t, nil)
+	w, lane := oneLane(t, 3, nil)
 	w.until(func(task migrate.Task) bool { return task.Kind == migrate.TaskMove })
 	w.record(migrate.Entry{Kind: migrate.EntryDecision, Decision: &migrate.Decision{Kind: migrate.Pause, By: "model"}})
 	if split(lane, w.at) == 0 {
@@ -169,8 +169,8 @@ func TestPauseEndsASalvo(t *testing.T) {
 }
 
 // oneLane is a world of one lane, in which nothing goes wrong, with one stage that moves by waves; nil for one wave.
-func oneLane(t *testing.T, waves func(families int) []topology.Wave) (*world, *migrate.LanePlan) {
-	w := newWorld(t, 3)
+func oneLane(t *testing.T, seed uint64, waves func(families int) []topology.Wave) (*world, *migrate.LanePlan) {
+	w := newWorld(t, seed)
 	w.calm, w.plan.Limits.MaxOffline = true, 0
 	w.plan.Lanes = []migrate.LanePlan{w.makeLane(0)}
 	lane := &w.plan.Lanes[0]
@@ -207,7 +207,7 @@ func (w *world) until(is func(migrate.Task) bool) {
 
 // TestWaveIsLookedAtAfterAWayBack interrupts a wave by the return of the one before it, for longer than the wave has to arrive.
 func TestWaveIsLookedAtAfterAWayBack(t *testing.T) {
-	w, lane := oneLane(t, func(families int) []topology.Wave {
+	w, lane := oneLane(t, 4, func(families int) []topology.Wave {
 		return []topology.Wave{{Count: 2}, {First: 2, Count: families - 2}}
 	})
 	left := -lane.Families[0].Len() - lane.Families[1].Len()

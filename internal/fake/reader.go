@@ -89,8 +89,12 @@ func (g *group) consumed(now stamp) stamp {
 		return g.lastConsumed
 	}
 	for _, l := range g.links {
-		if l.has(iot.DeviceData) && g.lastConsumed < now-int64(time.Second) {
-			g.lastConsumed = l.lastReport(max(g.reader.from(l), g.lastConsumed), now)
+		if !l.has(iot.DeviceData) || g.lastConsumed >= now-int64(time.Second) {
+			continue
+		}
+		since := max(g.reader.from(l), g.lastConsumed)
+		if last := l.lastReport(since, now); last > since { // where nothing has come, nothing was consumed
+			g.lastConsumed = last
 		}
 	}
 	return g.lastConsumed

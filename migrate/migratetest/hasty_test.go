@@ -70,7 +70,7 @@ func TestHastyCampaign(t *testing.T) {
 		const perWait = 20 * time.Millisecond
 		clock := migratetest.NewHastyClock(start(), perWait)
 		c := open(t, migratetest.GenerateOptions{Direct: 30, ThingModel: 20, Gateways: 4, SubDevices: 3, OfflineEvery: 9},
-			migratetest.Options{Clock: clock})
+			migratetest.Options{Clock: clock, ReportEvery: 29 * time.Minute}) // a week of history is read at a pace, which is waiting
 		runner := guideRunner(t, c, clock)
 		real := time.Now()
 		report, err := runner.Run(t.Context())
