@@ -44,6 +44,9 @@ func (c *Cloud) read(instanceID, groupID string) (*Reader, error) {
 	}
 	x.watched = true
 	g.reader = &Reader{cloud: c, group: g, since: c.at}
+	if len(g.queue)-g.head+len(g.again) > 0 {
+		g.lastConsumed = c.at
+	}
 	g.queue, g.head, g.again, g.cursors, g.started = nil, 0, nil, nil, false
 	clear(g.flying)
 	return g.reader, nil
