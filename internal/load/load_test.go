@@ -1,0 +1,34 @@
+package load_test
+
+import (
+	"context"
+	"testing"
+	"time"
+)
+
+// A fleet migrates, with faults and a rollback in the middle, while all devices report and commands are sent at a constant rate. Every
+// command is delivered at most once, every command that is reported delivered was, and whatever else was delivered is reported
+// unknown. In the end commands go to the right instance at once.
+func TestLoad(t *testing.T) {
+	w := newWorld(t)
+	v := newVoyage(w)
+	o := newOffice(v)
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	o.open(ctx)
+
+	began, virtual := time.Now(), w.clock.Now()
+	report, err := v.run(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	took := time.Since(began)
+	o.commands()
+	o.sending.Wait()
+	v.checkEnd(report)
+	o.settle(t.Context())
+	stop()
+	o.all.Wait()
+	w.ledger.check(t)
+	o.print(took, w.clock.Now().Sub(virtual))
+}
