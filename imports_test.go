@@ -43,6 +43,7 @@ var rooms = map[string][]string{
 	"carry":                     {"iot", "configdiff"},
 	"aliyun/internal/subscribe": {"iot", "aliyun/internal/words", "github.com/Azure/go-amqp"},
 	"internal/soak":             {},
+	"internal/load":             {},
 	"route":                     {"iot", "migrate", "golang.org/x/sync"},
 	"route/dual":                {"iot"},
 	"migrate/migratetest": {

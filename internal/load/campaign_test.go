@@ -26,7 +26,7 @@ type voyage struct {
 	decided chan struct{}      // holds a token when a person has decided
 }
 
-// returnedWave is the wave of direct devices that a person returns in the middle, when the next but one has begun.
+// A person returns this wave of the direct devices when the next one begins.
 const (
 	returnedStage = "rest"
 	returnedWave  = 1
@@ -135,4 +135,4 @@ func (v *voyage) follower(table *route.Table) *route.Follower {
 }
 
 // followEvery is how often the backend reads the journal.
-const followEvery = 200 * time.Millisecond
+const followEvery = time.Second

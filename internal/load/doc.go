@@ -3,6 +3,6 @@
 // lost, calls are refused, slow and throttled, consumers are cut off, and in the middle a person returns a wave. What callers were
 // told is compared with what the platform took and the devices received.
 //
-//	go test ./internal/load -v                                         a small form, of some seconds
-//	go test ./internal/load -v -count=1 -devices 5000 -commands 200    the form of the promise: less than a minute
+//	go test ./internal/load -v                                      a small form, of some seconds
+//	go test ./internal/load -v -count=1 -devices 5000 -wait 10ms    the form of the promise: less than a minute
 package load

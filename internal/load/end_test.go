@@ -64,6 +64,31 @@ func (o *office) settle(ctx context.Context) {
 	}
 }
 
+// hear proves that the subscriber hears every device that has moved, at the target.
+func (o *office) hear(ctx context.Context) {
+	o.Helper()
+	var moved []iot.DeviceID
+	for _, id := range o.ids {
+		if owner, _ := o.cloud.Owner(id); owner != "" {
+			moved = append(moved, id)
+		}
+	}
+	const rounds = 200
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for range rounds {
+		if o.uplink.silent(moved) == 0 {
+			return
+		}
+		o.hasty.Advance(time.Minute) // each of them reports once more, and what a consumer that was cut off had comes again
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+		}
+	}
+	o.Errorf("%d of %d devices were not heard at the target", o.uplink.silent(moved), len(moved))
+}
+
 // print shows the figures.
 func (o *office) print(took, virtual time.Duration) {
 	o.Helper()
@@ -73,26 +98,29 @@ func (o *office) print(took, virtual time.Duration) {
 	times := make([]time.Duration, len(all))
 	for i, c := range all {
 		times[i] = c.took
+		again += c.tries - 1
+		kind := iot.KindOf(c.err)
 		switch {
 		case c.err == nil:
 			delivered++
-		default:
-			kinds[iot.KindOf(c.err)]++
-		}
-		if iot.KindOf(c.err) == iot.UnknownOutcome && c.taken == 1 {
+		case kind == iot.UnknownOutcome && c.taken == 1:
 			received++
+			fallthrough
+		default:
+			kinds[kind]++
 		}
-		again += c.tries - 1
 	}
 	slices.SortFunc(times, cmp.Compare)
 	source, target, notices := o.uplink.counts()
 	o.Logf("%d devices, %v of the campaign in %v", len(o.ids), virtual.Round(time.Second), took.Round(time.Millisecond))
-	o.Logf("%d commands, %.0f/s: %d delivered, %d unknown (%d of them were), others %v; %d tried again", len(all), float64(len(all))/took.Seconds(),
-		delivered, kinds[iot.UnknownOutcome], received, kinds, again)
+	o.Logf("%d commands, %.0f/s: %d delivered, failed %v; %d of the unknown ones were delivered; %d tries more", len(all), float64(len(all))/took.Seconds(),
+		delivered, kinds, received, again)
 	o.Logf("calls: %d at the source, %d at the target; %d sent on to the other instance", o.source.calls.Load(), o.target.calls.Load(),
 		o.source.elsewhere.Load()+o.target.elsewhere.Load())
 	o.Logf("latency: p50 %v, p95 %v, max %v", times[len(times)/2], times[len(times)*95/100], times[len(times)-1])
-	o.Logf("uplink: %d messages from the source, %d from the target, %d notices; %+v", source, target, notices, o.stream.Stats())
+	lost := o.stream.Stats()
+	o.Logf("uplink: %d messages from the source, %d from the target, %d tell of moves; consumers were cut off %d times", source, target, notices,
+		lost.Source.Lost+lost.Target.Lost)
 	if kinds[iot.UnknownOutcome] == 0 || received == 0 || len(all) < len(o.ids) {
 		o.Error("that was no load")
 	}

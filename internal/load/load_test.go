@@ -27,6 +27,7 @@ func TestLoad(t *testing.T) {
 	o.sending.Wait()
 	v.checkEnd(report)
 	o.settle(t.Context())
+	o.hear(t.Context())
 	stop()
 	o.all.Wait()
 	w.ledger.check(t)

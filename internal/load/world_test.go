@@ -74,7 +74,7 @@ func newWorld(t *testing.T) *world {
 }
 
 // fleet returns a fleet of two lanes: direct devices with a thing model, and families of a gateway with 20 sub-devices. All of
-// them report to a rule and to a consumer group, some are offline.
+// them are online and report, to a rule and to a consumer group.
 func fleet(t *testing.T, n int) []byte {
 	t.Helper()
 	var file map[string]any
