@@ -13,11 +13,11 @@ import (
 	"github.com/iotferry/iotferry/migrate/migratetest"
 )
 
-// A way is one of those to send a command. Success of one that arrives means that the device has got it, now or, with Pub, when it is
-// online; success of the others that the platform has sent it.
+// A way is one of those to send a command. Success of one that is answered means that the device has got it; success of the others that
+// the platform has taken it: what an instance keeps for a device that is offline is lost if the device moves before it is back.
 type way struct {
 	name, api string
-	arrives   bool
+	answered  bool
 	send      func(context.Context, iot.Commander, iot.DeviceID, []byte) error
 }
 
@@ -30,7 +30,7 @@ func ways(product string) []way {
 		}
 	}
 	all := []way{
-		{"Pub", "Pub", true, func(ctx context.Context, to iot.Commander, id iot.DeviceID, payload []byte) error {
+		{"Pub", "Pub", false, func(ctx context.Context, to iot.Commander, id iot.DeviceID, payload []byte) error {
 			_, err := to.Publish(ctx, "/"+id.String()+"/user/get", payload)
 			return err
 		}},
@@ -70,7 +70,7 @@ const (
 func (b *backend) run(ctx context.Context, perSecond int, ids []iot.DeviceID, fate *rand.Rand) {
 	var sending errgroup.Group
 	sending.SetLimit(atOnce)
-	defer sending.Wait()
+	defer func() { _ = sending.Wait() }() // the ledger has the errors
 	tick := time.NewTicker(time.Second / time.Duration(perSecond))
 	defer tick.Stop()
 	for {

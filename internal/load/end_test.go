@@ -94,7 +94,7 @@ func (o *office) print(took, virtual time.Duration) {
 	o.Helper()
 	all := o.ledger.all()
 	all = all[:len(all)-len(o.ids)]
-	kinds, delivered, again, received := map[iot.Kind]int{}, 0, 0, 0
+	kinds, delivered, again, received, lost := map[iot.Kind]int{}, 0, 0, 0, 0
 	times := make([]time.Duration, len(all))
 	for i, c := range all {
 		times[i] = c.took
@@ -103,6 +103,9 @@ func (o *office) print(took, virtual time.Duration) {
 		switch {
 		case c.err == nil:
 			delivered++
+			if c.received == 0 && c.way.name == "Pub" {
+				lost++ // an instance had kept it, until its device moved
+			}
 		case kind == iot.UnknownOutcome && c.taken == 1:
 			received++
 			fallthrough
@@ -113,14 +116,14 @@ func (o *office) print(took, virtual time.Duration) {
 	slices.SortFunc(times, cmp.Compare)
 	source, target, notices := o.uplink.counts()
 	o.Logf("%d devices, %v of the campaign in %v", len(o.ids), virtual.Round(time.Second), took.Round(time.Millisecond))
-	o.Logf("%d commands, %.0f/s: %d delivered, failed %v; %d of the unknown ones were delivered; %d tries more", len(all), float64(len(all))/took.Seconds(),
-		delivered, kinds, received, again)
+	o.Logf("%d commands, %.0f/s: %d delivered, failed %v; %d of the unknown ones were delivered; %d tries more; %d kept messages lost", len(all), float64(len(all))/took.Seconds(),
+		delivered, kinds, received, again, lost)
 	o.Logf("calls: %d at the source, %d at the target; %d sent on to the other instance", o.source.calls.Load(), o.target.calls.Load(),
 		o.source.elsewhere.Load()+o.target.elsewhere.Load())
 	o.Logf("latency: p50 %v, p95 %v, max %v", times[len(times)/2], times[len(times)*95/100], times[len(times)-1])
-	lost := o.stream.Stats()
+	streams := o.stream.Stats()
 	o.Logf("uplink: %d messages from the source, %d from the target, %d tell of moves; consumers were cut off %d times", source, target, notices,
-		lost.Source.Lost+lost.Target.Lost)
+		streams.Source.Lost+streams.Target.Lost)
 	if kinds[iot.UnknownOutcome] == 0 || received == 0 || len(all) < len(o.ids) {
 		o.Error("that was no load")
 	}

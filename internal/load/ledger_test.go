@@ -74,8 +74,7 @@ func (l *ledger) all() []command {
 	return l.commands
 }
 
-// wrong says what is wrong about a command; empty if nothing is. In the end all devices are online, so that what Pub kept for them
-// has been delivered, too.
+// wrong says what is wrong about a command; empty if nothing is.
 func (c command) wrong() string {
 	unknown := iot.KindOf(c.err) == iot.UnknownOutcome
 	switch {
@@ -87,7 +86,7 @@ func (c command) wrong() string {
 		return "reported as refused, and it was delivered"
 	case c.err == nil && c.taken != 1:
 		return "reported delivered, and the platform did not take it"
-	case c.err == nil && c.way.arrives && c.received != 1:
+	case c.err == nil && c.way.answered && c.received != 1:
 		return "reported delivered, and the device did not get it"
 	}
 	return ""

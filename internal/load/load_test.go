@@ -1,7 +1,6 @@
 package load_test
 
 import (
-	"context"
 	"testing"
 	"time"
 )
@@ -13,23 +12,20 @@ func TestLoad(t *testing.T) {
 	w := newWorld(t)
 	v := newVoyage(w)
 	o := newOffice(v)
-	ctx, stop := context.WithCancel(t.Context())
-	defer stop()
-	o.open(ctx)
+	o.open(t.Context())
+	defer o.close()
 
 	began, virtual := time.Now(), w.clock.Now()
-	report, err := v.run(ctx)
+	report, err := v.run(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	took := time.Since(began)
-	o.commands()
-	o.sending.Wait()
+	o.quiet()
 	v.checkEnd(report)
 	o.settle(t.Context())
 	o.hear(t.Context())
-	stop()
-	o.all.Wait()
+	o.close()
 	w.ledger.check(t)
 	o.print(took, w.clock.Now().Sub(virtual))
 }

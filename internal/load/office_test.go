@@ -24,9 +24,10 @@ type office struct {
 	uplink         *uplink
 	stream         *aliyun.Stream
 
-	commands context.CancelFunc // ends new commands
-	sending  sync.WaitGroup
-	all      sync.WaitGroup
+	noMore  context.CancelFunc // commands begin
+	sending sync.WaitGroup
+	stop    context.CancelFunc
+	all     sync.WaitGroup
 }
 
 func newOffice(v *voyage) *office {
@@ -60,9 +61,10 @@ func newOffice(v *voyage) *office {
 
 // open begins all of it.
 func (o *office) open(ctx context.Context) {
-	commands, end := context.WithCancel(ctx)
-	o.commands = end
-	o.sending.Go(func() { o.backend.run(commands, *rate, o.ids, rand.New(rand.NewPCG(*seed, 1))) })
+	ctx, o.stop = context.WithCancel(ctx)
+	business, noMore := context.WithCancel(ctx)
+	o.noMore = noMore
+	o.sending.Go(func() { o.backend.run(business, *rate, o.ids, rand.New(rand.NewPCG(*seed, 1))) })
 	o.all.Go(func() {
 		if err := o.follower.Run(ctx, followEvery); err != nil {
 			o.Errorf("follow: %v", err)
@@ -75,6 +77,19 @@ func (o *office) open(ctx context.Context) {
 	})
 	o.all.Go(func() { o.person(ctx) })
 	o.all.Go(func() { o.drop(ctx) })
+}
+
+// quiet ends new commands, and returns when the last one has ended.
+func (o *office) quiet() {
+	o.noMore()
+	o.sending.Wait()
+}
+
+// close ends all that open began. Closing again does nothing.
+func (o *office) close() {
+	o.quiet()
+	o.stop()
+	o.all.Wait()
 }
 
 // drop cuts off all consumers now and then.

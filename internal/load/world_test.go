@@ -124,14 +124,14 @@ type faults struct {
 
 func newFaults(seed uint64) *faults { return &faults{seed: seed} }
 
-// fault is about every call that commands or moves a device.
+// fault is about every call that commands, moves or looks at devices.
 func (f *faults) fault(op migratetest.Op) migratetest.Fault {
 	var out migratetest.Fault
 	if f.off.Load() {
 		return out
 	}
 	switch op.Name {
-	case "Pub", "RRpc", "InvokeThingService", "SetDeviceProperty", "BatchGrayMigrationDevice":
+	case "Pub", "RRpc", "InvokeThingService", "SetDeviceProperty", "BatchGrayMigrationDevice", "BatchGetDeviceState":
 	default:
 		return out
 	}
