@@ -12,6 +12,7 @@ import (
 	"github.com/iotferry/iotferry/route"
 	"github.com/iotferry/iotferry/scenario"
 	"github.com/iotferry/iotferry/topology"
+	"github.com/iotferry/iotferry/verify"
 )
 
 const campaign = "spring"
@@ -35,7 +36,9 @@ const (
 func newVoyage(w *world) *voyage {
 	w.Helper()
 	v := &voyage{world: w, dir: filepath.Join(w.TempDir(), "journal"), entries: make(chan migrate.Entry, 1000), decided: make(chan struct{}, 1)}
-	strategies := scenario.All(scenario.Options{Sink: w.cloud.Sink(), Ramp: topology.Ramp{First: max(20, *devices/50)}})
+	strategies := scenario.All(scenario.Options{
+		Sink: w.cloud.Sink(), Pub: verify.PubConfig{Concurrency: 16}, Ramp: topology.Ramp{First: max(20, *devices/50)},
+	})
 	p := w.client.Platform()
 	survey, err := migrate.TakeSurvey(w.Context(), p.Source.View, p.Target.View, p.Account, w.cloud.Declared())
 	if err != nil {
@@ -96,13 +99,16 @@ func (v *voyage) run(ctx context.Context) (*migrate.Report, error) {
 
 // person returns one wave of direct devices when a later one moves, and lets the lane go on when they are home.
 func (v *voyage) person(ctx context.Context) {
+	returned := false
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case e := <-v.entries:
+			later := e.Kind == migrate.EntryWave && e.Stage == returnedStage && e.Wave > returnedWave
 			switch {
-			case e.Kind == migrate.EntryWave && e.Stage == returnedStage && e.Wave == returnedWave+1 && strings.Contains(e.Lane, migratetest.DirectProduct):
+			case later && !returned && strings.Contains(e.Lane, migratetest.DirectProduct):
+				returned = true
 				v.decide(ctx, migrate.Decision{Kind: migrate.Rollback, Lane: e.Lane, Stage: returnedStage, Wave: returnedWave, By: "ann", Note: "a second thought"})
 			case e.Kind == migrate.EntryHalt && e.Reason == migrate.HaltReturned:
 				v.decide(ctx, migrate.Decision{Kind: migrate.Resume, Lane: e.Lane, By: "ann"})

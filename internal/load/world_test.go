@@ -130,8 +130,11 @@ func (f *faults) fault(op migratetest.Op) migratetest.Fault {
 	if f.off.Load() {
 		return out
 	}
+	slow := false
 	switch op.Name {
-	case "Pub", "RRpc", "InvokeThingService", "SetDeviceProperty", "BatchGrayMigrationDevice", "BatchGetDeviceState":
+	case "Pub", "RRpc", "InvokeThingService", "SetDeviceProperty":
+		slow = true
+	case "BatchGrayMigrationDevice", "BatchGetDeviceState":
 	default:
 		return out
 	}
@@ -143,7 +146,9 @@ func (f *faults) fault(op migratetest.Op) migratetest.Fault {
 	case 3:
 		out.Refuse = fmt.Errorf("SystemException: %w", iot.Transient)
 	case 4, 5, 6:
-		out.Delay = time.Duration(1+f.roll(400)) * time.Millisecond
+		if slow {
+			out.Delay = time.Duration(1+f.roll(400)) * time.Millisecond
+		}
 	}
 	return out
 }
