@@ -2,6 +2,7 @@ package load_test
 
 import (
 	"context"
+	"fmt"
 	"path/filepath"
 	"strings"
 	"time"
@@ -25,6 +26,7 @@ type voyage struct {
 	runner  *migrate.Runner
 	entries chan migrate.Entry // those that a person waits for
 	decided chan struct{}      // holds a token when a person has decided
+	halted  chan error         // why a lane stopped that should not have
 }
 
 // A person returns this wave of the direct devices when the next one begins.
@@ -35,7 +37,7 @@ const (
 
 func newVoyage(w *world) *voyage {
 	w.Helper()
-	v := &voyage{world: w, dir: filepath.Join(w.TempDir(), "journal"), entries: make(chan migrate.Entry, 1000), decided: make(chan struct{}, 1)}
+	v := &voyage{world: w, dir: filepath.Join(w.TempDir(), "journal"), entries: make(chan migrate.Entry, 1000), decided: make(chan struct{}, 1), halted: make(chan error, 1)}
 	strategies := scenario.All(scenario.Options{
 		Sink: w.cloud.Sink(), Pub: verify.PubConfig{Concurrency: 16}, Ramp: topology.Ramp{First: max(20, *devices/50)},
 	})
@@ -91,6 +93,8 @@ func (v *voyage) run(ctx context.Context) (*migrate.Report, error) {
 		}
 		select {
 		case <-v.decided:
+		case err := <-v.halted:
+			return report, err
 		case <-ctx.Done():
 			return report, ctx.Err()
 		}
@@ -113,7 +117,8 @@ func (v *voyage) person(ctx context.Context) {
 			case e.Kind == migrate.EntryHalt && e.Reason == migrate.HaltReturned:
 				v.decide(ctx, migrate.Decision{Kind: migrate.Resume, Lane: e.Lane, By: "ann"})
 			case e.Kind == migrate.EntryHalt:
-				v.Errorf("lane %s halts: %s, %s", e.Lane, e.Reason, e.Note)
+				v.halted <- fmt.Errorf("lane %s halts: %s, %s", e.Lane, e.Reason, e.Note)
+				return
 			}
 		}
 	}

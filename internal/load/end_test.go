@@ -73,6 +73,7 @@ func (o *office) hear(ctx context.Context) {
 			moved = append(moved, id)
 		}
 	}
+	o.hasty.Advance(2 * time.Minute) // each of them reports once more, and what a consumer that was cut off had comes again
 	const rounds = 200
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
@@ -80,7 +81,6 @@ func (o *office) hear(ctx context.Context) {
 		if o.uplink.silent(moved) == 0 {
 			return
 		}
-		o.hasty.Advance(time.Minute) // each of them reports once more, and what a consumer that was cut off had comes again
 		select {
 		case <-tick.C:
 		case <-ctx.Done():

@@ -24,7 +24,7 @@ type office struct {
 	uplink         *uplink
 	stream         *aliyun.Stream
 
-	noMore  context.CancelFunc // commands begin
+	noMore  context.CancelFunc // commands begin, and consumers are left alone
 	sending sync.WaitGroup
 	stop    context.CancelFunc
 	all     sync.WaitGroup
@@ -53,7 +53,9 @@ func newOffice(v *voyage) *office {
 	}
 	o.backend = &backend{devices: client, ledger: v.ledger}
 	o.follower, o.uplink = v.follower(table), newUplink(o.router)
-	if o.stream, err = v.client.Messages(aliyun.StreamConfig{SourceGroup: group, TargetGroup: group}); err != nil {
+	if o.stream, err = v.client.Messages(aliyun.StreamConfig{
+		SourceGroup: group, TargetGroup: group, Connections: 2, Handlers: 16,
+	}); err != nil {
 		v.Fatal(err)
 	}
 	return o
@@ -76,7 +78,7 @@ func (o *office) open(ctx context.Context) {
 		}
 	})
 	o.all.Go(func() { o.person(ctx) })
-	o.all.Go(func() { o.drop(ctx) })
+	o.all.Go(func() { o.drop(business) })
 }
 
 // quiet ends new commands, and returns when the last one has ended.
