@@ -132,9 +132,9 @@ func (f *faults) fault(op migratetest.Op) migratetest.Fault {
 	}
 	slow := false
 	switch op.Name {
-	case "RRpc", "InvokeThingService", "SetDeviceProperty":
+	case "InvokeThingService", "SetDeviceProperty":
 		slow = true
-	case "Pub", "BatchGrayMigrationDevice": // the campaign calls them as well, and waits for the slowest of many
+	case "Pub", "RRpc", "BatchGrayMigrationDevice": // the campaign calls them as well, and waits for the slowest of many
 	default:
 		return out
 	}
