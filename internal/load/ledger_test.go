@@ -3,6 +3,7 @@ package load_test
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -71,7 +72,7 @@ func (l *ledger) step(s migratetest.CommandStep) {
 func (l *ledger) all() []command {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.commands
+	return slices.Clone(l.commands)
 }
 
 // wrong says what is wrong about a command; empty if nothing is.
