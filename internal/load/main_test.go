@@ -11,7 +11,7 @@ import (
 var (
 	devices = flag.Int("devices", 300, "about how many devices the fleet has")
 	rate    = flag.Int("commands", 200, "commands that are sent in a second")
-	perWait = flag.Duration("wait", 5*time.Millisecond, "real time that a wait of the campaign takes at most")
+	perWait = flag.Duration("wait", 8*time.Millisecond, "real time that a wait of the campaign takes at most")
 	seed    = flag.Uint64("seed", 1, "of commands and faults")
 )
 

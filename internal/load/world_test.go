@@ -139,13 +139,13 @@ func (f *faults) fault(op migratetest.Op) migratetest.Fault {
 		return out
 	}
 	switch f.roll(100) {
-	case 0, 1:
+	case 0, 1, 2:
 		out.Lost = true
-	case 2:
-		out.Refuse = fmt.Errorf("over the quota: %w", iot.Throttled)
 	case 3:
+		out.Refuse = fmt.Errorf("over the quota: %w", iot.Throttled)
+	case 4:
 		out.Refuse = fmt.Errorf("SystemException: %w", iot.Transient)
-	case 4, 5, 6:
+	case 5, 6, 7:
 		if slow {
 			out.Delay = time.Duration(1+f.roll(400)) * time.Millisecond
 		}
