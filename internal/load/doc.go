@@ -4,5 +4,5 @@
 // told is compared with what the platform took and the devices received.
 //
 //	go test ./internal/load -v                                      a small form, of some seconds
-//	go test ./internal/load -v -count=1 -devices 5000 -wait 30ms    the form of the promise: less than a minute
+//	go test ./internal/load -v -count=1 -devices 5000 -wait 30ms    the form of the promise: half a minute
 package load
