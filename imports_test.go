@@ -43,6 +43,7 @@ var rooms = map[string][]string{
 	"carry":                     {"iot", "configdiff"},
 	"aliyun/internal/subscribe": {"iot", "aliyun/internal/words", "github.com/Azure/go-amqp"},
 	"internal/soak":             {},
+	"internal/load":             {},
 	"route":                     {"iot", "migrate", "golang.org/x/sync"},
 	"route/dual":                {"iot"},
 	"migrate/migratetest": {
@@ -52,7 +53,7 @@ var rooms = map[string][]string{
 	// All examples. They use what every user of the module can use, and show it to each other.
 	"examples": {
 		"iot", "quota", "topology", "migrate", "migrate/journal", "migrate/migratetest", "verify", "tslsync", "scenario", "fleets",
-		"aliyun", "examples", "github.com/vbauerster/mpb/v8", "golang.org/x/term",
+		"route", "aliyun", "examples", "github.com/vbauerster/mpb/v8", "golang.org/x/term",
 	},
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -220,7 +221,7 @@ func openBackend(t *testing.T, f flags) *backend {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := wire(t.Context(), f, entries)
+	c, err := wire(t.Context(), f, entries, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,6 +20,7 @@ func (s *Service) Handler() http.Handler {
 	mux.Handle("GET /campaigns", answer(http.StatusOK, s.getCampaigns))
 	mux.Handle("GET /campaigns/{name}", answer(http.StatusOK, s.getCampaign))
 	mux.Handle("GET /campaigns/{name}/plan", answer(http.StatusOK, s.getPlan))
+	mux.Handle("GET /commands", answer(http.StatusOK, s.getCommands))
 	for _, kind := range []migrate.DecisionKind{
 		migrate.Approve, migrate.Refuse, migrate.Pause, migrate.Resume, migrate.Abort, migrate.Rollback, migrate.Declare, migrate.CloseEarly,
 	} {
@@ -64,6 +65,13 @@ func (s *Service) getPlan(r *http.Request) (any, error) {
 		return nil, err
 	}
 	return c.plan, nil
+}
+
+func (s *Service) getCommands(*http.Request) (any, error) {
+	if s.config.Commands == nil {
+		return Figures{}, nil
+	}
+	return s.config.Commands.Figures(), nil
 }
 
 func (s *Service) postDecision(kind migrate.DecisionKind) page {

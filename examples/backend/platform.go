@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"slices"
 
 	"github.com/iotferry/iotferry/examples/internal/town"
 	"github.com/iotferry/iotferry/fleets"
@@ -24,16 +25,20 @@ func open(ctx context.Context, f flags, log *slog.Logger) (*Service, error) {
 		return nil, err
 	}
 	entries.Logger = log
-	config, err := wire(ctx, f, entries)
+	config, err := wire(ctx, f, entries, log)
 	if err != nil {
 		return nil, errors.Join(err, entries.Close())
 	}
 	config.Logger, config.Close = log, entries.Close
 	config.Runner.Logger = log
-	return NewService(config)
+	service, err := NewService(config)
+	if err == nil {
+		config.Commands.Work(f.commands)
+	}
+	return service, err
 }
 
-func wire(ctx context.Context, f flags, entries migrate.Journal) (Config, error) {
+func wire(ctx context.Context, f flags, entries migrate.Journal, log *slog.Logger) (Config, error) {
 	store := Store{Dir: f.dir}
 	past, err := remember(ctx, store, entries)
 	if err != nil {
@@ -50,7 +55,9 @@ func wire(ctx context.Context, f flags, entries migrate.Journal) (Config, error)
 	if err := past.restore(ctx, cloud); err != nil {
 		return Config{}, fmt.Errorf("bring the platform in memory to where it was: %w", err)
 	}
-	return configure(cloud, clock, store, entries), nil
+	c := configure(cloud, clock, store, entries)
+	c.Commands, err = NewCommands(c.Runner.Platform, clock, slices.Collect(cloud.Devices()), log)
+	return c, err
 }
 
 // configure returns the configuration for a platform in memory.

@@ -20,6 +20,8 @@ type flags struct {
 	dir   string
 	fleet string
 	fast  bool
+
+	commands int
 }
 
 func parse(args []string, stdout io.Writer) (flags, error) {
@@ -30,6 +32,7 @@ func parse(args []string, stdout io.Writer) (flags, error) {
 	set.StringVar(&f.dir, "dir", "", "`DIRECTORY` of plans and journals; it is made if it is not there")
 	set.StringVar(&f.fleet, "fleet", "", "fleet `FILE` of the platform in memory; without it the embedded demo.json")
 	set.BoolVar(&f.fast, "fast", false, "let time be virtual")
+	set.IntVar(&f.commands, "commands", 20, "send `N` commands a second to the fleet's devices; 0 for none")
 	err := set.Parse(args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
@@ -68,7 +71,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 
 // listen serves until ctx is done, then finishes the requests and stops the campaigns where they are.
 func listen(ctx context.Context, f flags, s *Service, stdout io.Writer) error {
-	defer s.Close()
+	defer func() {
+		_ = s.Close() // its campaigns have stopped, whatever else did not work
+		if c := s.config.Commands; c != nil {
+			fmt.Fprintln(stdout, "backend:", c.Figures())
+		}
+	}()
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", f.addr)
 	if err != nil {
 		return err

@@ -21,6 +21,8 @@ type Config struct {
 	Plan func(context.Context) (*migrate.Plan, error)
 	// Runner is what all campaigns have in common: everything but Campaign and Plan.
 	Runner migrate.Config
+	// Commands sends to the fleet's devices, and has to know where they are; may be nil. The service closes it.
+	Commands *Commands
 	// Logger gets what goes wrong between requests; nil discards.
 	Logger *slog.Logger
 	// Close is called when the last campaign has stopped; may be nil.
@@ -72,10 +74,14 @@ func (s *Service) Close() error {
 	for _, c := range s.all() {
 		<-c.done
 	}
-	if s.config.Close == nil {
-		return nil
+	var err error
+	if s.config.Commands != nil {
+		err = s.config.Commands.Close()
 	}
-	return s.config.Close()
+	if s.config.Close != nil {
+		err = errors.Join(err, s.config.Close())
+	}
+	return err
 }
 
 // Start plans a new campaign and runs it.
@@ -122,6 +128,11 @@ func (s *Service) free(ctx context.Context, name string) error {
 func (s *Service) launch(name string, plan *migrate.Plan) (*campaign, error) {
 	config := s.config.Runner
 	config.Campaign, config.Plan = name, plan
+	if s.config.Commands != nil {
+		if err := s.config.Commands.follow(s.life, &config); err != nil {
+			return nil, err
+		}
+	}
 	runner, err := migrate.NewRunner(config)
 	if err != nil {
 		return nil, err

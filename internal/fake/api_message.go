@@ -43,11 +43,18 @@ func (c *Cloud) Pub(ctx context.Context, r PubRequest) (PubResponse, error) {
 }
 
 func (c *Cloud) pub(d *device, p parked) error {
+	if d.attended() {
+		err := c.send(d, p)
+		if err == nil {
+			c.took("Pub", d, p.Payload)
+		}
+		return err
+	}
+	c.took("Pub", d, p.Payload)
 	switch {
 	case d.simulated():
+		c.gave("Pub", d, p.Payload)
 		c.acknowledge(d, p.id)
-	case d.attended():
-		return c.send(d, p)
 	case p.QoS == 1:
 		c.parked[d] = append(c.parked[d], p)
 	}
@@ -119,7 +126,10 @@ func (c *Cloud) rrpc(d *device, r RRpcRequest) (RRpcResponse, time.Duration) {
 	case !d.alive():
 		out.RrpcCode = "HALFCONN"
 		return out, 0
-	case c.quirks.AnswerDelay > timeout:
+	}
+	c.took("RRpc", d, r.RequestByte)
+	c.gave("RRpc", d, r.RequestByte)
+	if c.quirks.AnswerDelay > timeout {
 		out.RrpcCode = "TIMEOUT"
 		return out, timeout
 	}

@@ -23,6 +23,8 @@ type InvokeThingServiceResponse struct {
 	Result    string // JSON
 }
 
+const invokeAPI = "InvokeThingService"
+
 // serviceTimeout is how long the platform waits for a synchronous service.
 const serviceTimeout = 8 * time.Second
 
@@ -32,7 +34,7 @@ func (c *Cloud) InvokeThingService(
 	ctx context.Context, r InvokeThingServiceRequest,
 ) (InvokeThingServiceResponse, error) {
 	id := iot.DeviceID{ProductKey: r.ProductKey, DeviceName: r.DeviceName}
-	op := deviceOp("InvokeThingService", r.IotInstanceId, id)
+	op := deviceOp(invokeAPI, r.IotInstanceId, id)
 	var wait time.Duration
 	var client *pending
 	out, err := callThen(ctx, c, op, func(f Fault) (InvokeThingServiceResponse, error) {
@@ -83,7 +85,10 @@ func (c *Cloud) invokeSync(d *device, s *tslService, args string) (InvokeThingSe
 		return none, 0, refuse(codeOffline, "device %s is offline", d.id())
 	case !d.alive():
 		return none, 0, refuse(codeHalfConn, "device %s is half connected", d.id())
-	case c.quirks.AnswerDelay > serviceTimeout:
+	}
+	c.took(invokeAPI, d, []byte(args))
+	c.gave(invokeAPI, d, []byte(args))
+	if c.quirks.AnswerDelay > serviceTimeout {
 		return none, serviceTimeout, refuse(codeTimeout, "device %s did not answer", d.id())
 	}
 	id := c.newID()
@@ -103,12 +108,16 @@ func (c *Cloud) invokeAsync(d *device, s *tslService, args string, f Fault) Invo
 	id := c.newID()
 	out := InvokeThingServiceResponse{MessageId: messageID(id)}
 	topic := d.topic(replyTopic)
+	if f.lies(d.name) {
+		return out
+	}
+	c.took(invokeAPI, d, []byte(args))
 	switch {
-	case f.lies(d.name):
 	case !d.connected():
 		body := replyBody(d, c.at, out.MessageId, 9201, "device offline", struct{}{})
 		c.forward(d, record{id: id, text: &text{topic, body}})
 	default:
+		c.gave(invokeAPI, d, []byte(args))
 		c.called(d, s, out.MessageId, args, "")
 		at := c.at + int64(c.quirks.ReplyDelay)
 		body := replyBody(d, at, out.MessageId, 200, "success", d.output(s, id))
@@ -145,12 +154,18 @@ func (c *Cloud) SetDeviceProperty(
 		switch {
 		case f.lies(d.name):
 		case d.simulated():
+			c.took(op.Name, d, []byte(r.Items))
+			c.gave(op.Name, d, []byte(r.Items))
 			body := propertyPost(d, c.at+int64(c.quirks.ReplyDelay), items)
 			c.after(c.quirks.ReplyDelay, event{
 				kind: publishEvent, dev: d, rec: &record{text: &text{d.topic(propertyTopic), string(body)}},
 			})
 		case d.attended():
-			err = c.request(d, messageID(message), "thing.service.property.set", json.RawMessage(r.Items))
+			if err = c.request(d, messageID(message), "thing.service.property.set", json.RawMessage(r.Items)); err == nil {
+				c.took(op.Name, d, []byte(r.Items))
+			}
+		default: // nobody gets it
+			c.took(op.Name, d, []byte(r.Items))
 		}
 		return SetDevicePropertyResponse{messageID(message)}, err
 	})

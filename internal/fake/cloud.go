@@ -33,6 +33,9 @@ type Options struct {
 	// duplicates at the source, at the target or at both come from it. It runs within the Cloud: it must not use
 	// it, and has to answer the same for the same row.
 	History func(HistoryRow) RowFault
+	// Command is told of every command that the platform takes, and of every one that a device gets; nil is nobody. It runs within
+	// the Cloud: it must not use it.
+	Command func(CommandStep)
 	// NoDevices leaves the simulated firmware out: devices are offline unless a client brings them, see
 	// [Cloud.Attach], or PowerOn plugs one in.
 	NoDevices bool
@@ -67,6 +70,8 @@ type Cloud struct {
 	began    stamp
 	reported map[*device][]reported // history that is not made by arithmetic, oldest first
 	rowFault func(HistoryRow) RowFault
+
+	steps func(CommandStep) // told of commands; may be nil
 }
 
 // A stamp is a time in nanoseconds since 1970, UTC.

@@ -81,6 +81,7 @@ func (c *Cloud) rrpcClient(d *device, r RRpcRequest) (RRpcResponse, *pending, er
 	if err := c.command(d, "/sys"+d.topic("/rrpc/request/"+id), r.RequestByte); err != nil {
 		return out, nil, err
 	}
+	c.took("RRpc", d, r.RequestByte)
 	return out, c.expect(d, id), nil
 }
 
@@ -102,6 +103,7 @@ func (c *Cloud) invokeClient(d *device, s *tslService, args string) (InvokeThing
 	out := InvokeThingServiceResponse{MessageId: messageID(c.newID())}
 	err := c.request(d, out.MessageId, "thing.service."+s.Identifier, json.RawMessage(args))
 	if err == nil {
+		c.took(invokeAPI, d, []byte(args))
 		c.called(d, s, out.MessageId, args, "")
 	}
 	if err != nil || s.CallType != "sync" {

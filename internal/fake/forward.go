@@ -161,6 +161,7 @@ func (c *Cloud) deliverParked(d *device) {
 	delete(c.parked, d)
 	for _, p := range list {
 		if p.until > c.at {
+			c.gave("Pub", d, p.Payload)
 			c.acknowledge(d, p.id)
 		}
 	}

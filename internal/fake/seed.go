@@ -60,7 +60,7 @@ func New(f *fleet.Fleet, o Options) (*Cloud, error) {
 		products: map[string]*product{}, meters: map[string]*meter{},
 		recent: map[*device][]record{}, parked: map[*device][]parked{},
 		nowhere: &instance{index: 63},
-		pending: map[string]*pending{}, reported: map[*device][]reported{}, rowFault: o.History,
+		pending: map[string]*pending{}, reported: map[*device][]reported{}, rowFault: o.History, steps: o.Command,
 	}
 	c.began = c.at
 	c.quirks.NoticeGroups = slices.Clone(o.Quirks.NoticeGroups)

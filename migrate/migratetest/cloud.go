@@ -22,6 +22,9 @@ type Options struct {
 	NoQuotas bool
 	// Fault is asked before every operation; nil means none. See [Op].
 	Fault func(Op) Fault
+	// Command is told of every command that the platform takes, and of every one that a device receives; nil is nobody. It is
+	// called at that moment, by one goroutine at a time, and must neither block nor use the Cloud.
+	Command func(CommandStep)
 	// TicketGranted lets the platform route Pub and InvokeThingService without an instance ID to the instance
 	// that has the device.
 	TicketGranted bool
@@ -91,6 +94,9 @@ func (o Options) fake(s *server) fake.Options {
 	}}
 	if o.NoQuotas {
 		options.Quotas = fake.NoQuotas
+	}
+	if o.Command != nil {
+		options.Command = func(s fake.CommandStep) { o.Command(CommandStep(s)) }
 	}
 	return options
 }
