@@ -139,3 +139,24 @@ func (c *Cloud) PowerOff(id iot.DeviceID) error {
 	})
 	return err
 }
+
+// Crossing returns when a device last reported through one instance and first through another, on the topic that it reports
+// on most often; zero if it never did. A group that has got its messages since before it moved carries exactly these.
+func (c *Cloud) Crossing(id iot.DeviceID, from, to string) (last, first time.Time) {
+	c.look(func() {
+		d := c.device(id)
+		if d == nil || len(d.product.streams) == 0 {
+			return
+		}
+		s := d.product.streams[0]
+		for _, x := range append(slices.Clone(d.past), d.stay) {
+			if t, ok := s.within(d, x, x.in, 0, c.at); ok && x.in != nil && x.in.id == from {
+				last = timeOf(t)
+			}
+			if t := s.next(d, x.from); first.IsZero() && x.in != nil && x.in.id == to && !x.mute && t <= min(c.at, x.to-1) {
+				first = timeOf(t)
+			}
+		}
+	})
+	return last, first
+}

@@ -15,16 +15,17 @@ func TestLoad(t *testing.T) {
 	o.open(t.Context())
 	defer o.close()
 
-	began, virtual := time.Now(), w.clock.Now()
+	start, virtual := time.Now(), w.clock.Now()
 	report, err := v.run(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	took := time.Since(began)
+	took := time.Since(start)
 	o.quiet()
 	v.checkEnd(report)
 	o.settle(t.Context())
 	o.hear(t.Context())
+	o.checkContinuity(t.Context())
 	o.close()
 	w.ledger.check(t)
 	o.print(took, w.clock.Now().Sub(virtual))

@@ -52,7 +52,7 @@ func newOffice(v *voyage) *office {
 		v.Fatal(err)
 	}
 	o.backend = &backend{devices: client, ledger: v.ledger}
-	o.follower, o.uplink = v.follower(table), newUplink(o.router)
+	o.follower, o.uplink = v.follower(table), newUplink(o.router, newContinuity(v.world, o.ids))
 	if o.stream, err = v.client.Messages(aliyun.StreamConfig{
 		SourceGroup: group, TargetGroup: group, Connections: 2, Handlers: 16,
 	}); err != nil {

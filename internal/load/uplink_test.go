@@ -6,14 +6,14 @@ import (
 
 	"github.com/iotferry/iotferry/iot"
 	"github.com/iotferry/iotferry/route"
+	"github.com/iotferry/iotferry/route/dual"
 )
 
-// An uplink is the backend's subscriber: it reads both instances, tells the router of moves, and notes where devices were heard.
-//
-// Whoever reports on continuity (per device the last message at the source, the first at the target, the gap; lost and doubled
-// ones) handles the same messages, here, and compares with what the platform in memory knows.
+// An uplink is the backend's subscriber: it reads both instances, tells the router of moves, notes where devices were heard, and
+// measures what their moves do to their messages.
 type uplink struct {
-	router *route.Router
+	router     *route.Router
+	continuity *dual.Continuity
 
 	mu      sync.Mutex
 	notices int
@@ -23,12 +23,13 @@ type uplink struct {
 // heard counts the messages of a device, by the instance that delivered them.
 type heard struct{ source, target int }
 
-func newUplink(r *route.Router) *uplink {
-	return &uplink{router: r, heard: map[iot.DeviceID]*heard{}}
+func newUplink(r *route.Router, c *dual.Continuity) *uplink {
+	return &uplink{router: r, continuity: c, heard: map[iot.DeviceID]*heard{}}
 }
 
 func (u *uplink) handle(_ context.Context, m iot.Message) error {
 	notice := u.router.Notice(m)
+	u.continuity.Saw(m)
 	id, ok := m.Device()
 	u.mu.Lock()
 	defer u.mu.Unlock()

@@ -16,6 +16,9 @@ import (
 	"github.com/iotferry/iotferry/quota"
 )
 
+// began is when the platform begins.
+var began = time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC)
+
 // A world is the platform on sockets and the adapter on them.
 type world struct {
 	*testing.T
@@ -38,7 +41,7 @@ func (c realClock) WaitUntil(ctx context.Context, t time.Time) error { return c.
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{T: t, faults: newFaults(*seed), ledger: &ledger{}}
-	w.hasty = migratetest.NewHastyClock(time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC), *perWait)
+	w.hasty = migratetest.NewHastyClock(began, *perWait)
 	w.clock = realClock{w.hasty}
 	var err error
 	w.cloud, err = migratetest.Open(bytes.NewReader(fleet(t, *devices)), migratetest.Options{

@@ -143,3 +143,9 @@ func (c *Cloud) Credential(ctx context.Context, id iot.DeviceID) (iot.Credential
 	}
 	return iot.Credential{ID: id, Secret: iot.NewSecret(d.DeviceSecret)}, nil
 }
+
+// Crossing returns when a device last reported at the source and first at the target, by the platform's clock, on the topic that it
+// reports on most often; zero if it did not. So a report on continuity can be compared with what is true.
+func (c *Cloud) Crossing(id iot.DeviceID) (lastAtSource, firstAtTarget time.Time) {
+	return c.cloud.Crossing(id, c.platform.Source.Info.ID, c.platform.Target.Info.ID)
+}
