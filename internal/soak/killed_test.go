@@ -110,7 +110,7 @@ func (k *killer) run() {
 
 // gap returns after how many entries the next kill is due: at random, so that the kills that are left fall on the entries that are.
 func (k *killer) gap() int {
-	left := max(k.calm-k.lines(), 20) // there are always some more, of the runners that took over
+	left := max(k.calm-k.lines(), 20)                                 // there are always some more, of the runners that took over
 	return 1 + k.rng.IntN(1+2*left/(2+max(0, *kills-len(k.kills))*2)) // early rather than late: a busy machine runs past its moment
 }
 
