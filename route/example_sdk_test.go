@@ -23,3 +23,6 @@ func openSDK(router *route.Router, region, keyID string, secret iot.Secret) (*ve
 	client.GetConfig().WithScheme("HTTPS").WithAutoRetry(false)
 	return client, nil
 }
+
+// A backend calls it when it starts; here it only has to compile.
+var _ = openSDK

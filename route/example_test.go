@@ -92,6 +92,9 @@ func (b *backend) switchOn(ctx context.Context, id iot.DeviceID) error {
 	return err
 }
 
+// A backend calls these while it runs; here they only have to compile.
+var _ = []any{(*backend).run, (*backend).received, (*backend).switchOn}
+
 // A backend that follows a campaign sends each command to the instance that has the device.
 func Example() {
 	ctx := context.Background()
