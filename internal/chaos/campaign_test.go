@@ -112,6 +112,9 @@ func (w *world) settled(context.Context) error {
 
 func (w *world) laneSettled(l migrate.LanePlan) error {
 	r := w.report(l.Lane.ID)
+	if r.Unmoved == r.Devices && !r.Finished && r.Halt == "" {
+		return nil // it waits for console tasks: see unconfirmed
+	}
 	for _, f := range r.Failures {
 		if w.weather.why(f.Device) == "" && w.checker.devices[f.Device].calls < 3 {
 			return fmt.Errorf("liveness: device %s failed, and nothing kept it from working: %s: %s", f.Device, f.Evidence.Source, f.Evidence.Seen)
@@ -123,7 +126,7 @@ func (w *world) laneSettled(l migrate.LanePlan) error {
 		}
 		return nil
 	}
-	if r.Unproven+r.Underway > 0 || r.Proven+r.Asleep+r.Failed+r.Returned+r.Unmoved != r.Devices {
+	if r.Unproven+r.Underway > 0 || r.Proven+r.Asleep+r.Failed+r.Returned+r.LeftOut+r.Unmoved != r.Devices {
 		return fmt.Errorf("liveness: lane %s ends with %d devices unproven, %d underway, %d unmoved", r.Lane, r.Unproven, r.Underway, r.Unmoved)
 	}
 	there := 0
@@ -144,15 +147,23 @@ func (w *world) laneSettled(l migrate.LanePlan) error {
 }
 
 // unconfirmed reports whether all that is left are lanes whose first gray batch was returned, or failed before it moved: the
-// console confirms none of which nothing has moved, and moves nothing by API before. That takes a new plan.
+// console confirms none of which nothing has moved, and moves nothing by API before. That takes a new plan. Lanes that wait for the
+// console tasks which those hold have not begun.
 func (w *world) unconfirmed() bool {
+	lost, waits := false, false
 	for _, l := range w.plan.Lanes {
 		r := w.report(l.Lane.ID)
-		if !r.Finished && r.Halt != migrate.HaltReturned && !w.grayLost(r) {
+		switch {
+		case r.Finished, r.Halt == migrate.HaltReturned:
+		case w.grayLost(r):
+			lost = true
+		case r.Unmoved == r.Devices && r.Stage == l.Stages[0].Name && r.Halt == "":
+			waits = true
+		default:
 			return false
 		}
 	}
-	return true
+	return lost || !waits
 }
 
 func (w *world) grayLost(r migrate.LaneReport) bool {
