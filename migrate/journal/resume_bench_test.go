@@ -265,7 +265,13 @@ func (d *driver) record(entries ...migrate.Entry) {
 func (d *driver) do(t migrate.Task) {
 	d.record(t.Intents...)
 	lane := d.plan.Lanes[t.Lane]
-	e := migrate.Entry{Lane: lane.Lane.ID, Stage: lane.Stages[t.Stage].Name, Wave: t.Wave + 1}
+	e := migrate.Entry{Lane: lane.Lane.ID}
+	if t.Kind == migrate.TaskSweep { // in no stage: nothing is left at the source
+		e.Kind, e.End = migrate.EntryAppeared, true
+		d.record(e)
+		return
+	}
+	e.Stage, e.Wave = lane.Stages[t.Stage].Name, t.Wave+1
 	switch t.Kind {
 	case migrate.TaskGate:
 		d.record(migrate.Entry{Kind: migrate.EntryDecision, Decision: &migrate.Decision{Kind: migrate.Approve, By: "bench", Lane: e.Lane, Stage: e.Stage}})
