@@ -5,6 +5,8 @@ import (
 	"cmp"
 	"io"
 	"slices"
+
+	"github.com/iotferry/iotferry/iot"
 )
 
 // A Checklist is what people have to make again at the target by hand. What an API shows is listed by name and ID; of what is read by nobody here, the kind is
@@ -75,7 +77,7 @@ func (c *Checklist) WriteText(w io.Writer) error {
 	p := &printer{out: bufio.NewWriter(w)}
 	p.printf("CHECKLIST: %s to be made again by hand\n", counted(len(c.Items), "thing"))
 	for _, i := range c.Items {
-		p.printf("  [ ] %s\n      do: %s\n", shown(i.subject()), shown(i.Do))
+		p.printf("  [ ] %s\n      do: %s\n", iot.Printable(i.subject()), iot.Printable(i.Do))
 	}
 	return p.flush("checklist")
 }

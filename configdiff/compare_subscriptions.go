@@ -144,7 +144,7 @@ func (c *comparison) mns(s iot.Subscription, from, to iot.Subscription) {
 func named(groups []iot.ConsumerGroup, s iot.Subscription) string {
 	id := s.Groups[0]
 	if name := nameOf(groups, id); name != id {
-		return fmt.Sprintf("%s (%s)", quoted(name), shown(id))
+		return fmt.Sprintf("%s (%s)", quoted(name), iot.Printable(id))
 	}
-	return shown(id)
+	return iot.Printable(id)
 }

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode"
 
 	"github.com/iotferry/iotferry/iot"
 )
@@ -147,20 +146,3 @@ func asItIs(text string) string { return text }
 
 // quoted shows a name that may hold anything.
 func quoted(name string) string { return strconv.QuoteToGraphic(name) }
-
-// shown escapes what does not print.
-func shown(s string) string {
-	hidden := func(r rune) bool { return !unicode.IsPrint(r) || r == unicode.ReplacementChar }
-	if strings.IndexFunc(s, hidden) < 0 {
-		return s
-	}
-	var b strings.Builder
-	for _, r := range s {
-		if hidden(r) {
-			b.WriteString(strings.Trim(strconv.QuoteRuneToASCII(r), "'"))
-			continue
-		}
-		b.WriteRune(r)
-	}
-	return b.String()
-}

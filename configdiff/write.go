@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/iotferry/iotferry/iot"
 )
 
 // A printer remembers the first error and writes nothing after it.
@@ -35,7 +37,7 @@ const namedDevices = 3
 // WriteText writes the report for a terminal. What the platform says is escaped, so that it cannot move the cursor.
 func (r *Report) WriteText(w io.Writer) error {
 	p := &printer{out: bufio.NewWriter(w)}
-	p.printf("CONFIGURATION %s the move: %s -> %s, %s\n", r.Moment, shown(r.Source.String()), shown(r.Target.String()), counted(len(r.Products), "product"))
+	p.printf("CONFIGURATION %s the move: %s -> %s, %s\n", r.Moment, iot.Printable(r.Source.String()), iot.Printable(r.Target.String()), counted(len(r.Products), "product"))
 	for _, part := range parts() {
 		list := r.of(part.severity)
 		if len(list) == 0 {
@@ -44,12 +46,12 @@ func (r *Report) WriteText(w io.Writer) error {
 		}
 		p.printf("  %s:\n", part.head)
 		for _, d := range list {
-			p.printf("    %s, %s: %s%s\n", d.Kind, d.Change, shown(d.Why), shown(d.sample()))
+			p.printf("    %s, %s: %s%s\n", d.Kind, d.Change, iot.Printable(d.Why), iot.Printable(d.sample()))
 			for _, f := range d.Fields {
-				p.printf("      %s: %s -> %s\n", shown(clip(f.Path)), value(f.Source), value(f.Target))
+				p.printf("      %s: %s -> %s\n", iot.Printable(clip(f.Path)), value(f.Source), value(f.Target))
 			}
 			if d.Do != "" {
-				p.printf("      do: %s\n", shown(d.Do))
+				p.printf("      do: %s\n", iot.Printable(d.Do))
 			}
 		}
 	}
@@ -57,7 +59,7 @@ func (r *Report) WriteText(w io.Writer) error {
 		p.printf("  %s\n", c)
 	}
 	for _, u := range r.Unread {
-		p.printf("  Not compared: %s at %s, as %s.\n", u.Kind, shown(u.Instance), shown(u.Why))
+		p.printf("  Not compared: %s at %s, as %s.\n", u.Kind, iot.Printable(u.Instance), iot.Printable(u.Why))
 	}
 	return p.flush("configuration difference")
 }
@@ -170,7 +172,7 @@ func clip(s string) string {
 // markdown escapes what would be markup in a cell of a table.
 func markdown(s string) string {
 	var b strings.Builder
-	for _, r := range shown(s) {
+	for _, r := range iot.Printable(s) {
 		if strings.ContainsRune("\\`*_{}[]<>#|~&!", r) {
 			b.WriteByte('\\')
 		}

@@ -4,9 +4,9 @@ import (
 	"bufio"
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
-	"unicode"
+
+	"github.com/iotferry/iotferry/iot"
 )
 
 // issueDevices is how many of an issue's devices the texts name. JSON has all of them.
@@ -15,7 +15,7 @@ const issueDevices = 3
 // WriteText writes the report for a terminal. What the platform says is escaped, so that it cannot move the cursor.
 func (r *PreflightReport) WriteText(w io.Writer) error {
 	out := &textWriter{out: bufio.NewWriter(w)}
-	out.printf("PREFLIGHT of account %s: %s -> %s\n", shownText(r.Account), r.Source, r.Target)
+	out.printf("PREFLIGHT of account %s: %s -> %s\n", iot.Printable(r.Account), r.Source, r.Target)
 	out.printf("  The source has %d devices in %d products; %d devices can move.\n", r.Devices, r.Products, r.Movable)
 	for _, part := range preflightParts() {
 		issues := r.of(part.severity)
@@ -26,8 +26,8 @@ func (r *PreflightReport) WriteText(w io.Writer) error {
 		out.printf("  %s:\n", part.head)
 		for _, i := range issues {
 			out.printf("    %s: %s%s%s\n", r.subject(i), i.Code, i.sample(), i.question())
-			out.printf("      why: %s\n", shownText(i.Why))
-			out.printf("      do:  %s\n", shownText(i.Remedy))
+			out.printf("      why: %s\n", iot.Printable(i.Why))
+			out.printf("      do:  %s\n", iot.Printable(i.Remedy))
 		}
 	}
 	if err := out.flush(); err != nil {
@@ -98,7 +98,7 @@ func (r *PreflightReport) subject(i Issue) string {
 	if r.Survey != nil {
 		for j := range r.Survey.Products {
 			if p := &r.Survey.Products[j].Product; p.Key == i.ProductKey {
-				name = fmt.Sprintf(" (%s)", shownText(p.Name))
+				name = fmt.Sprintf(" (%s)", iot.Printable(p.Name))
 			}
 		}
 	}
@@ -132,27 +132,10 @@ func (i Issue) question() string {
 	return ""
 }
 
-// shownText escapes what does not print.
-func shownText(s string) string {
-	hidden := func(r rune) bool { return !unicode.IsPrint(r) || r == unicode.ReplacementChar }
-	if strings.IndexFunc(s, hidden) < 0 {
-		return s
-	}
-	var b strings.Builder
-	for _, r := range s {
-		if hidden(r) {
-			b.WriteString(strings.Trim(strconv.QuoteRuneToASCII(r), "'"))
-			continue
-		}
-		b.WriteRune(r)
-	}
-	return b.String()
-}
-
 // markdown escapes what would be markup in a cell of a table.
 func markdown(s string) string {
 	var b strings.Builder
-	for _, r := range shownText(s) {
+	for _, r := range iot.Printable(s) {
 		if strings.ContainsRune("\\`*_{}[]<>#|~&!", r) {
 			b.WriteByte('\\')
 		}

@@ -8,27 +8,13 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
+
+	"github.com/iotferry/iotferry/iot"
 )
 
 // Text returns s with everything that does not print escaped, so that it cannot move the cursor, colour the screen or
 // begin a new line.
-func Text(s string) string {
-	if strings.IndexFunc(s, unprintable) < 0 {
-		return s
-	}
-	var b strings.Builder
-	for _, r := range s {
-		if unprintable(r) {
-			b.WriteString(strings.Trim(strconv.QuoteRuneToASCII(r), "'"))
-			continue
-		}
-		b.WriteRune(r)
-	}
-	return b.String()
-}
-
-func unprintable(r rune) bool { return !unicode.IsPrint(r) || r == unicode.ReplacementChar }
+func Text(s string) string { return iot.Printable(s) }
 
 // Span returns a duration in its two largest units: "7 d", "1 d 2 h", "8 min 10 s", "5.2 s".
 func Span(d time.Duration) string {
