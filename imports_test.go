@@ -53,7 +53,7 @@ var rooms = map[string][]string{
 	// All examples. They use what every user of the module can use, and show it to each other.
 	"examples": {
 		"iot", "quota", "topology", "migrate", "migrate/journal", "migrate/migratetest", "verify", "tslsync", "scenario", "fleets",
-		"route", "aliyun", "examples", "github.com/vbauerster/mpb/v8", "golang.org/x/term",
+		"route", "route/dual", "aliyun", "examples", "github.com/vbauerster/mpb/v8", "golang.org/x/term",
 	},
 }
 

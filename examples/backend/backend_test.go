@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -11,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -43,7 +45,11 @@ func start(t *testing.T, dir string, cloud *migratetest.Cloud, clock iot.Clock) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := configure(cloud, clock, Store{Dir: dir}, entries)
+	owner, err := newCustomer(t.Context(), cloud, clock, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := configure(owner, clock, Store{Dir: dir}, entries)
 	c.Close = entries.Close
 	return serve(t, c)
 }
@@ -346,28 +352,81 @@ func TestBlocked(t *testing.T) {
 	}
 }
 
-// The process listens, and stops gracefully.
+// The process listens, moves devices, stops gracefully, and prints what became of commands and messages.
 func TestRun(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
 	out, in := io.Pipe()
 	var stderr bytes.Buffer
-	code := make(chan int)
+	code := make(chan int, 1)
 	go func() {
-		code <- run(ctx, []string{"-dir", filepath.Join(t.TempDir(), "new"), "-addr", "localhost:0", "-fast"}, in, &stderr)
+		code <- run(ctx, []string{
+			"-dir", filepath.Join(t.TempDir(), "new"), "-addr", "localhost:0", "-fast", "-fleet", "../../fleets/s1-direct.json",
+		}, in, &stderr)
 		in.Close()
 	}()
-	head := make([]byte, len("backend: listening on http://"))
-	if _, err := io.ReadFull(out, head); err != nil {
-		t.Fatal(err)
+	lines := bufio.NewScanner(out)
+	if !lines.Scan() {
+		t.Fatal(lines.Err())
 	}
-	go io.Copy(io.Discard, out)
+	address, ok := strings.CutPrefix(lines.Text(), "backend: listening on ")
+	if !ok {
+		t.Fatalf("first line %q", lines.Text())
+	}
+	var rest strings.Builder
+	var reading sync.WaitGroup
+	reading.Go(func() {
+		for lines.Scan() {
+			rest.WriteString(lines.Text() + "\n")
+		}
+	})
+	toFirstGate(t, address)
 	cancel()
 	if got := <-code; got != 0 {
 		t.Errorf("exit code %d: %s", got, stderr.String())
 	}
+	reading.Wait()
+	for _, want := range []string{" commands: ", "backend: there: "} {
+		if !strings.Contains(rest.String(), want) {
+			t.Errorf("no %q in %q", want, rest.String())
+		}
+	}
+}
+
+// toFirstGate starts a campaign by HTTP, and returns when its first devices have moved.
+func toFirstGate(t *testing.T, address string) {
+	t.Helper()
+	response, err := http.Post(address+"/campaigns", "application/json", strings.NewReader(`{"name":"spring"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	response.Body.Close()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for range 2000 {
+		response, err := http.Get(address + "/campaigns/spring")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var s status
+		err = json.NewDecoder(response.Body).Decode(&s)
+		if response.Body.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if len(s.Lanes) == 1 && s.Lanes[0].Gate {
+			return
+		}
+		<-tick.C
+	}
+	t.Error("the campaign does not come to its first gate")
+}
+
+// Bad input ends the process.
+func TestRunRefuses(t *testing.T) {
 	for _, args := range [][]string{{}, {"-dir"}, {"-dir", t.TempDir(), "more"}, {"-dir", t.TempDir(), "-fleet", "nowhere.json"}, {"-dir", "/dev/null/x"}} {
-		if got := run(t.Context(), args, io.Discard, &stderr); got != 2 {
-			t.Errorf("%v: exit code %d", args, got)
+		var stderr bytes.Buffer
+		if got := run(t.Context(), args, io.Discard, &stderr); got != 2 || strings.Count(stderr.String(), "\n") != 1 {
+			t.Errorf("%v: exit code %d: %s", args, got, stderr.String())
 		}
 	}
 }

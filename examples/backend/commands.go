@@ -46,6 +46,9 @@ func NewCommands(p iot.Platform, clock iot.Clock, fleet []iot.DeviceID, log *slo
 	return c, nil
 }
 
+// Notice learns from a message that tells of moves, and reports whether it is one.
+func (c *Commands) Notice(m iot.Message) bool { return c.router.Notice(m) }
+
 // Close ends what Work began, and returns when its last command has ended. Closing again does nothing.
 func (c *Commands) Close() error {
 	c.stop()

@@ -2,10 +2,8 @@ package main
 
 import (
 	"encoding/json"
-	"log/slog"
 	"net/http"
 	"os"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -14,7 +12,6 @@ import (
 	"github.com/iotferry/iotferry/examples/internal/town"
 	"github.com/iotferry/iotferry/iot"
 	"github.com/iotferry/iotferry/migrate"
-	"github.com/iotferry/iotferry/migrate/journal"
 	"github.com/iotferry/iotferry/migrate/migratetest"
 )
 
@@ -108,19 +105,7 @@ func startCommands(t *testing.T, r *receipt) *backend {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cloud.Serve("")
-	dir := t.TempDir()
-	entries, err := journal.Open(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := configure(cloud, clock, Store{Dir: dir}, entries)
-	c.Close = entries.Close
-	c.Commands, err = NewCommands(c.Runner.Platform, clock, slices.Collect(cloud.Devices()), slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return serve(t, c)
+	return start(t, t.TempDir(), cloud, clock)
 }
 
 // more returns when that many more commands were sent, and checks that all of them went to the right instance at once, but for

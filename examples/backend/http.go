@@ -21,6 +21,7 @@ func (s *Service) Handler() http.Handler {
 	mux.Handle("GET /campaigns/{name}", answer(http.StatusOK, s.getCampaign))
 	mux.Handle("GET /campaigns/{name}/plan", answer(http.StatusOK, s.getPlan))
 	mux.Handle("GET /commands", answer(http.StatusOK, s.getCommands))
+	mux.Handle("GET /continuity", answer(http.StatusOK, s.getContinuity))
 	for _, kind := range []migrate.DecisionKind{
 		migrate.Approve, migrate.Refuse, migrate.Pause, migrate.Resume, migrate.Abort, migrate.Rollback, migrate.Declare, migrate.CloseEarly,
 	} {
@@ -72,6 +73,13 @@ func (s *Service) getCommands(*http.Request) (any, error) {
 		return Figures{}, nil
 	}
 	return s.config.Commands.Figures(), nil
+}
+
+func (s *Service) getContinuity(*http.Request) (any, error) {
+	if s.config.Messages == nil {
+		return Continuity{}, nil
+	}
+	return s.config.Messages.Continuity(), nil
 }
 
 func (s *Service) postDecision(kind migrate.DecisionKind) page {

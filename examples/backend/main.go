@@ -8,6 +8,7 @@
 //	curl localhost:8080/campaigns/spring                                  its report: lanes, gates, counts, evidence
 //	curl localhost:8080/campaigns/spring/plan                             its plan
 //	curl localhost:8080/commands                                          what became of the backend's commands
+//	curl localhost:8080/continuity                                        what the moves have done to the devices' messages
 //	curl -d '{"lane":"a1Meter0001","stage":"confirm-gray","by":"ann"}' localhost:8080/campaigns/spring/approve
 //	curl -d '{"by":"ann"}' localhost:8080/campaigns/spring/pause          also with "lane"; resume goes on
 //	curl -d '{"by":"ann"}' localhost:8080/campaigns/spring/abort          also with "lane"; resume goes on here as well
@@ -18,7 +19,9 @@
 // belongs behind whatever your backend checks its users with.
 //
 // Meanwhile the backend does its business: it sends commands to its devices, 20 a second (-commands), wherever they are. What it
-// needs for that is in commands.go; package route is the only new part. When it stops, it prints what became of the commands.
+// needs for that is in commands.go; package route is the only new part. And it hears its devices, at whichever instance they report:
+// that is in messages.go and gaps.go, where package route/dual is new. When it stops, it prints what became of the commands, and how
+// long devices were not heard when they moved.
 //
 // The platform is in memory and runs in real time: a campaign takes about ten minutes, and a lane with data synchronisation
 // seven days. With -fast time is virtual: waits take none, and lanes take turns, so a gate that nobody answers holds

@@ -7,7 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"slices"
+	"time"
 
 	"github.com/iotferry/iotferry/examples/internal/town"
 	"github.com/iotferry/iotferry/fleets"
@@ -52,33 +52,41 @@ func wire(ctx context.Context, f flags, entries migrate.Journal, log *slog.Logge
 	if err != nil {
 		return Config{}, err
 	}
-	if err := past.restore(ctx, cloud); err != nil {
-		return Config{}, fmt.Errorf("bring the platform in memory to where it was: %w", err)
+	owner, err := newCustomer(ctx, cloud, clock, log)
+	if err != nil {
+		return Config{}, err
 	}
-	c := configure(cloud, clock, store, entries)
-	c.Commands, err = NewCommands(c.Runner.Platform, clock, slices.Collect(cloud.Devices()), log)
-	return c, err
+	if err := past.restore(ctx, owner); err != nil {
+		return Config{}, errors.Join(fmt.Errorf("bring the platform in memory to where it was: %w", err), owner.commands.Close())
+	}
+	return configure(owner, clock, store, entries), nil
 }
 
 // configure returns the configuration for a platform in memory.
-func configure(cloud *migratetest.Cloud, clock iot.Clock, store Store, entries migrate.Journal) Config {
-	strategies := scenario.All(town.Options(cloud))
-	c := Config{Store: store, Runner: migrate.Config{
-		Strategies: strategies, Platform: cloud.Platform(), Journal: entries, Operator: cloud.Operator(), Clock: clock,
-		Owner: fmt.Sprintf("backend, process %d", os.Getpid()),
-	}}
+func configure(owner *customer, clock iot.Clock, store Store, entries migrate.Journal) Config {
+	options := town.Options(owner)
+	options.MaxBacklog = 1000 // devices go on to send while the campaign looks
+	strategies := scenario.All(options)
+	c := Config{
+		Store: store, Commands: owner.commands, Messages: owner.messages, Stream: owner.consumer.run,
+		Runner: migrate.Config{
+			Strategies: strategies, Platform: owner.Platform(), Journal: entries, Operator: owner.Operator(), Clock: clock,
+			Owner: fmt.Sprintf("backend, process %d", os.Getpid()),
+		},
+	}
 	c.Plan = func(ctx context.Context) (*migrate.Plan, error) {
-		survey, err := cloud.Survey(ctx)
+		survey, err := owner.Survey(ctx)
 		if err != nil {
 			return nil, err
 		}
 		plan, err := migrate.Planner{Strategies: strategies}.Plan(survey)
 		if err == nil {
-			town.RunClients(cloud, plan)
+			town.RunClients(owner, plan)
 		}
 		return plan, err
 	}
-	if _, jumps := clock.(*migratetest.Clock); jumps {
+	if jumps(clock) {
+		c.Runner.Clock, c.Stream = readingClock{clock, owner.consumer}, nil
 		// While somebody is asked, the clock does not jump past the gate's deadline. People answer over HTTP.
 		c.Runner.Workers = 1
 		c.Runner.Approver = migrate.ApproverFunc(func(ctx context.Context, _ migrate.Gate) (migrate.Decision, error) {
@@ -87,6 +95,12 @@ func configure(cloud *migratetest.Cloud, clock iot.Clock, store Store, entries m
 		})
 	}
 	return c
+}
+
+// jumps reports whether time is virtual.
+func jumps(clock iot.Clock) bool {
+	_, virtual := clock.(*migratetest.Clock)
+	return virtual
 }
 
 func openCloud(name string, clock iot.Clock) (*migratetest.Cloud, error) {
@@ -98,10 +112,9 @@ func openCloud(name string, clock iot.Clock) (*migratetest.Cloud, error) {
 		}
 	}
 	defer file.Close()
-	cloud, err := migratetest.Open(file, migratetest.Options{Clock: clock})
-	if err != nil {
-		return nil, err
+	options := migratetest.Options{Clock: clock}
+	if jumps(clock) {
+		options.ReportEvery = 5 * time.Minute // the messages of weeks are read in seconds
 	}
-	cloud.Serve("") // the server reads the public instance, as it always has
-	return cloud, nil
+	return migratetest.Open(file, options)
 }

@@ -7,7 +7,6 @@ import (
 	"github.com/iotferry/iotferry/examples/internal/town"
 	"github.com/iotferry/iotferry/iot"
 	"github.com/iotferry/iotferry/migrate"
-	"github.com/iotferry/iotferry/migrate/migratetest"
 )
 
 // The platform in memory ends with the process. What follows brings a new one to where the journals say that the old one
@@ -75,13 +74,13 @@ func (l *pastLane) add(e migrate.Entry) {
 }
 
 // restore does on a new platform what was done on the old one.
-func (p *past) restore(ctx context.Context, cloud *migratetest.Cloud) error {
+func (p *past) restore(ctx context.Context, owner *customer) error {
 	for _, stored := range p.plans {
-		town.RunClients(cloud, stored.Plan)
+		town.RunClients(owner, stored.Plan)
 	}
 	for _, l := range p.lanes {
 		if l.reads {
-			cloud.Serve(cloud.Platform().Target.Info.ID)
+			owner.Serve(owner.Platform().Target.Info.ID)
 		}
 		for _, kind := range []migrate.ConsoleKind{
 			migrate.ConsoleCreate, migrate.ConsoleGray, migrate.ConsoleConfirm, migrate.ConsoleDataSync,
@@ -89,7 +88,7 @@ func (p *past) restore(ctx context.Context, cloud *migratetest.Cloud) error {
 			if !l.console[kind] {
 				continue
 			}
-			if err := cloud.Operator().Perform(ctx, l.task(kind)); err != nil {
+			if err := owner.Operator().Perform(ctx, l.task(kind)); err != nil {
 				return err
 			}
 		}

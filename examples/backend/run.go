@@ -76,6 +76,11 @@ func listen(ctx context.Context, f flags, s *Service, stdout io.Writer) error {
 		if c := s.config.Commands; c != nil {
 			fmt.Fprintln(stdout, "backend:", c.Figures())
 		}
+		if m := s.config.Messages; m != nil {
+			if c := m.Continuity(); len(c.There.Devices) > 0 {
+				fmt.Fprintln(stdout, "backend:", c)
+			}
+		}
 	}()
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", f.addr)
 	if err != nil {

@@ -23,6 +23,10 @@ type Config struct {
 	Runner migrate.Config
 	// Commands sends to the fleet's devices, and has to know where they are; may be nil. The service closes it.
 	Commands *Commands
+	// Messages hears the fleet's devices, and measures what the moves do to it; may be nil.
+	Messages *Messages
+	// Stream hands the messages of both instances to Messages until its context ends; may be nil.
+	Stream func(context.Context)
 	// Logger gets what goes wrong between requests; nil discards.
 	Logger *slog.Logger
 	// Close is called when the last campaign has stopped; may be nil.
@@ -34,6 +38,8 @@ type Service struct {
 	config Config
 	stop   context.CancelFunc
 	life   context.Context // of the campaigns: they outlive the requests that start them
+
+	streaming sync.WaitGroup
 
 	starting sync.Mutex // one campaign at a time is planned
 
@@ -65,6 +71,9 @@ func NewService(c Config) (*Service, error) {
 			return nil, errors.Join(fmt.Errorf("resume campaign %s: %w", p.Campaign, err), s.Close())
 		}
 	}
+	if c.Stream != nil {
+		s.streaming.Go(func() { c.Stream(s.life) })
+	}
 	return s, nil
 }
 
@@ -74,6 +83,7 @@ func (s *Service) Close() error {
 	for _, c := range s.all() {
 		<-c.done
 	}
+	s.streaming.Wait()
 	var err error
 	if s.config.Commands != nil {
 		err = s.config.Commands.Close()
@@ -130,6 +140,11 @@ func (s *Service) launch(name string, plan *migrate.Plan) (*campaign, error) {
 	config.Campaign, config.Plan = name, plan
 	if s.config.Commands != nil {
 		if err := s.config.Commands.follow(s.life, &config); err != nil {
+			return nil, err
+		}
+	}
+	if s.config.Messages != nil {
+		if err := s.config.Messages.gaps.follow(s.life, &config, s.config.Logger); err != nil {
 			return nil, err
 		}
 	}

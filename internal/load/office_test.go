@@ -26,6 +26,8 @@ type office struct {
 
 	noMore  context.CancelFunc // commands begin, and consumers are left alone
 	sending sync.WaitGroup
+	part    context.CancelFunc // the follower stops
+	follows sync.WaitGroup
 	stop    context.CancelFunc
 	all     sync.WaitGroup
 }
@@ -67,8 +69,10 @@ func (o *office) open(ctx context.Context) {
 	business, noMore := context.WithCancel(ctx)
 	o.noMore = noMore
 	o.sending.Go(func() { o.backend.run(business, *rate, o.ids, rand.New(rand.NewPCG(*seed, 1))) })
-	o.all.Go(func() {
-		if err := o.follower.Run(ctx, followEvery); err != nil {
+	following, part := context.WithCancel(ctx)
+	o.part = part
+	o.follows.Go(func() {
+		if err := o.follower.Run(following, followEvery); err != nil {
 			o.Errorf("follow: %v", err)
 		}
 	})
@@ -81,10 +85,12 @@ func (o *office) open(ctx context.Context) {
 	o.all.Go(func() { o.drop(business) })
 }
 
-// quiet ends new commands, and returns when the last one has ended.
+// quiet ends new commands and the follower, and returns when the last command has ended.
 func (o *office) quiet() {
 	o.noMore()
+	o.part()
 	o.sending.Wait()
+	o.follows.Wait()
 }
 
 // close ends all that open began. Closing again does nothing.

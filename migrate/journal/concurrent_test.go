@@ -128,6 +128,44 @@ func poll(t *testing.T, d *journal.Dir, stop chan struct{}) {
 	}
 }
 
+// TestFollowing reads what was appended last, again and again, as somebody who follows a campaign does: what was there before is not read again.
+func TestFollowing(t *testing.T) {
+	const appends = 2000
+	d := unsynced(t, t.TempDir())
+	var read int64
+	journal.Wrap(d, func(f journal.File) journal.File { return countedReads{f, &read} })
+	for n := range appends {
+		mustAppend(t, d, 2*n, note("%0500d", n), note("%0500d", n))
+		for late := range min(n, 3) { // a follower may be some appends behind
+			after, got := int64(2*(n-late)), 0
+			for _, err := range d.Entries(t.Context(), campaign, after) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				got++
+			}
+			if got != 2*(late+1) {
+				t.Fatalf("%d appends behind: %d entries, want %d", late, got, 2*(late+1))
+			}
+		}
+	}
+	if most := int64(appends * 10 * 1000); read > most {
+		t.Errorf("%d bytes were read, want at most %d", read, most)
+	}
+}
+
+// countedReads counts the bytes that are read from a file.
+type countedReads struct {
+	journal.File
+	n *int64
+}
+
+func (c countedReads) ReadAt(p []byte, off int64) (int, error) {
+	n, err := c.File.ReadAt(p, off)
+	*c.n += int64(n)
+	return n, err
+}
+
 // TestFarBack reads from every part of a journal long enough to have marks.
 func TestFarBack(t *testing.T) {
 	const entries = 4000

@@ -40,9 +40,13 @@ func (p position) admit(after int64, entries []migrate.Entry) error {
 type index struct {
 	end   position
 	marks []position // in order, at least markEvery bytes apart
+	tail  []position // the newest, in order, for those who follow what is appended
 }
 
-const markEvery = 256 << 10
+const (
+	markEvery = 256 << 10
+	tailLen   = 64 // at least, once there are so many
+)
 
 // reach records that the journal is verified up to p.
 func (x *index) reach(p position) {
@@ -53,11 +57,18 @@ func (x *index) reach(p position) {
 	if n := len(x.marks); n == 0 || p.off >= x.marks[n-1].off+markEvery {
 		x.marks = append(x.marks, p)
 	}
+	if len(x.tail) == 2*tailLen {
+		x.tail = x.tail[:copy(x.tail, x.tail[tailLen:])]
+	}
+	x.tail = append(x.tail, p)
 }
 
 // learn takes over what a scanner has verified.
 func (x *index) learn(from index) {
 	for _, p := range from.marks {
+		x.reach(p)
+	}
+	for _, p := range from.tail {
 		x.reach(p)
 	}
 	x.reach(from.end)
@@ -68,9 +79,18 @@ func (x *index) start(seq int64) position {
 	if x.end.seq <= seq {
 		return x.end
 	}
-	n := sort.Search(len(x.marks), func(i int) bool { return x.marks[i].seq > seq })
-	if n == 0 {
-		return position{}
+	if p, ok := lastBefore(x.tail, seq); ok {
+		return p
 	}
-	return x.marks[n-1]
+	p, _ := lastBefore(x.marks, seq)
+	return p
+}
+
+// lastBefore returns the last of some positions in order that is not past entry seq.
+func lastBefore(list []position, seq int64) (position, bool) {
+	n := sort.Search(len(list), func(i int) bool { return list[i].seq > seq })
+	if n == 0 {
+		return position{}, false
+	}
+	return list[n-1], true
 }

@@ -43,15 +43,27 @@ func Replies(cloud Customer) verify.Sink {
 	return verify.SinkFunc(func(ctx context.Context, ids []iot.DeviceID) iter.Seq2[iot.Message, error] {
 		return func(yield func(iot.Message, error) bool) {
 			cloud.Serve(target.Info.ID)
-			for _, key := range productKeys(ids) {
-				if err := subscribe(ctx, target, key); err != nil {
-					yield(iot.Message{}, err)
-					return
-				}
+			if err := subscribe(ctx, target, productKeys(ids)); err != nil {
+				yield(iot.Message{}, err)
+				return
 			}
 			cloud.Sink().Latest(ctx, ids)(yield)
 		}
 	})
+}
+
+// subscribe lets the server's own group have the messages of products.
+func subscribe(ctx context.Context, target iot.Instance, productKeys []string) error {
+	group, err := ownGroup(ctx, target)
+	if err != nil {
+		return err
+	}
+	for _, key := range productKeys {
+		if err := Subscribe(ctx, target, group, key); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func productKeys(ids []iot.DeviceID) []string {
@@ -63,14 +75,10 @@ func productKeys(ids []iot.DeviceID) []string {
 	return slices.Compact(keys)
 }
 
-// subscribe lets the server's own group have the messages of a product, beside the groups that are there. Doing
+// Subscribe lets a consumer group of an instance have what the devices of a product send, beside the groups that are there. Doing
 // it twice is the same as once.
-func subscribe(ctx context.Context, target iot.Instance, productKey string) error {
-	group, err := ownGroup(ctx, target)
-	if err != nil {
-		return err
-	}
-	all, err := target.Subscriptions(ctx, productKey)
+func Subscribe(ctx context.Context, at iot.Instance, group, productKey string) error {
+	all, err := at.Subscriptions(ctx, productKey)
 	if err != nil {
 		return fmt.Errorf("server: read subscriptions of %s: %w", productKey, err)
 	}
@@ -80,17 +88,22 @@ func subscribe(ctx context.Context, target iot.Instance, productKey string) erro
 			want = s
 		}
 	}
-	if slices.Contains(want.Groups, group) {
+	if slices.Contains(want.Groups, group) && slices.Contains(want.Events, iot.DeviceData) {
 		return nil
 	}
-	want.Groups = append(slices.Clone(want.Groups), group)
-	if !slices.Contains(want.Events, iot.DeviceData) {
-		want.Events = append(slices.Clone(want.Events), iot.DeviceData)
-	}
-	if err := target.Subscribe(ctx, want); err != nil {
+	want.Groups = with(want.Groups, group)
+	want.Events = with(want.Events, iot.DeviceData)
+	if err := at.Subscribe(ctx, want); err != nil {
 		return fmt.Errorf("server: subscribe to %s: %w", productKey, err)
 	}
 	return nil
+}
+
+func with[T comparable](list []T, value T) []T {
+	if slices.Contains(list, value) {
+		return list
+	}
+	return append(slices.Clone(list), value)
 }
 
 func ownGroup(ctx context.Context, target iot.Instance) (string, error) {

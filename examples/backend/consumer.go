@@ -1,0 +1,179 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/iotferry/iotferry/iot"
+	"github.com/iotferry/iotferry/migrate/migratetest"
+)
+
+// group is the consumer group, at either instance, whose messages are the backend's. Those of others are for servers that only read.
+const group = "DEFAULT_GROUP"
+
+// A consumer reads the consumer groups of the platform in memory, as the stream of package aliyun reads those of the real one: it
+// hands on what they deliver, and settles what was handled. Make one with newConsumer.
+type consumer struct {
+	instances []*readInstance
+	clock     iot.Clock
+	handle    func(context.Context, iot.Message) error
+	handlers  int
+	log       *slog.Logger
+
+	mu sync.Mutex // of whoever reads
+}
+
+// A readInstance is what the consumer knows of one instance.
+type readInstance struct {
+	id       string
+	groups   iot.ForwardingReader
+	receiver iot.Receiver
+	served   bool
+	known    []string // IDs of groups
+	listed   time.Time
+}
+
+func newConsumer(
+	cloud *migratetest.Cloud, clock iot.Clock, handlers int, handle func(context.Context, iot.Message) error, log *slog.Logger,
+) *consumer {
+	p := cloud.Platform()
+	return &consumer{clock: clock, handle: handle, handlers: handlers, log: log, instances: []*readInstance{
+		{id: p.Source.Info.ID, groups: p.Source, receiver: cloud.SourceReceiver()},
+		{id: p.Target.Info.ID, groups: p.Target, receiver: cloud.TargetReceiver()},
+	}}
+}
+
+func (c *consumer) serve(instanceID string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, in := range c.instances {
+		in.served = in.served || in.id == instanceID
+	}
+}
+
+const (
+	readEvery = 200 * time.Millisecond
+	listEvery = time.Minute // new groups are looked for
+	readMost  = 10_000      // messages of a group at once
+)
+
+// run reads until ctx ends.
+func (c *consumer) run(ctx context.Context) {
+	tick := time.NewTicker(readEvery)
+	defer tick.Stop()
+	for ctx.Err() == nil {
+		c.read(ctx)
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+		}
+	}
+}
+
+// read hands on all that waits, and returns when it has been handled. It goes on when ctx ends: a runner ends its waits whenever
+// somebody asks it something.
+func (c *consumer) read(ctx context.Context) {
+	ctx = context.WithoutCancel(ctx)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for {
+		var got []iot.Message
+		waiting := 0
+		for _, in := range c.instances {
+			messages, n, err := c.receive(ctx, in)
+			if err != nil {
+				c.log.Warn("consumer groups cannot be read", "instance", in.id, "error", err)
+			}
+			got, waiting = append(got, messages...), waiting+n
+		}
+		if waiting == 0 {
+			return
+		}
+		c.handleAll(ctx, got)
+	}
+}
+
+// receive returns what waits in the backend's group of an instance, and how much was taken from all groups.
+func (c *consumer) receive(ctx context.Context, in *readInstance) (got []iot.Message, all int, err error) {
+	if !in.served {
+		return nil, 0, nil
+	}
+	if now := c.clock.Now(); now.Sub(in.listed) >= listEvery {
+		if err := in.list(ctx); err != nil {
+			return nil, 0, err
+		}
+		in.listed = now
+	}
+	for _, id := range in.known {
+		messages, err := in.receiver.Receive(ctx, id, readMost)
+		if err != nil {
+			return got, all, err
+		}
+		if all += len(messages); id == group {
+			got = messages
+		}
+	}
+	return got, all, nil
+}
+
+func (in *readInstance) list(ctx context.Context) error {
+	var ids []string
+	for g, err := range in.groups.Groups(ctx) {
+		if err != nil {
+			return err
+		}
+		ids = append(ids, g.ID)
+	}
+	in.known = ids
+	return nil
+}
+
+// handleAll hands on messages, as many at once as there are handlers, and returns when all are handled.
+func (c *consumer) handleAll(ctx context.Context, messages []iot.Message) {
+	slices.SortStableFunc(messages, func(a, b iot.Message) int { return a.Generated.Compare(b.Generated) })
+	next := make(chan iot.Message)
+	var handlers sync.WaitGroup
+	for range min(c.handlers, len(messages)) {
+		handlers.Go(func() {
+			for m := range next {
+				if err := c.handle(ctx, m); err != nil {
+					c.log.Warn("a message was not handled", "topic", m.Topic, "error", err)
+				}
+			}
+		})
+	}
+	for _, m := range messages {
+		next <- m
+	}
+	close(next)
+	handlers.Wait()
+}
+
+// A readingClock belongs to a runner whose waits take no time: what devices send in such a wait is read as time passes, as the platform
+// keeps it for a day.
+type readingClock struct {
+	iot.Clock
+	consumer *consumer
+}
+
+const readAtLeast = time.Hour
+
+// WaitUntil implements [iot.Clock].
+func (c readingClock) WaitUntil(ctx context.Context, t time.Time) error {
+	for {
+		next := c.Now().Add(readAtLeast)
+		if next.After(t) {
+			next = t
+		}
+		if err := c.Clock.WaitUntil(ctx, next); err != nil {
+			return err
+		}
+		c.consumer.read(ctx)
+		if !next.Before(t) {
+			return nil
+		}
+	}
+}
