@@ -1,12 +1,14 @@
 package chaos
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
@@ -40,16 +42,24 @@ func each(t *testing.T, count uint64, run func(seed uint64) error) {
 	workers.Wait()
 }
 
+// inBubble runs a campaign in a bubble of its own: see [bubbleClock].
+func inBubble(t *testing.T, run func(context.Context) error) (err error) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) { err = run(t.Context()) })
+	return err
+}
+
 // TestRandomFaults lets campaigns run through all kinds of faults at once, and checks every step.
 func TestRandomFaults(t *testing.T) {
 	if *replay >= 0 {
-		w, err := newWorld(t.Context(), uint64(*replay))
-		if err != nil {
-			t.Fatal(err)
-		}
-		err = w.run(t.Context())
-		t.Log(w.explain(1 << 30))
-		if err != nil {
+		if err := inBubble(t, func(ctx context.Context) error {
+			w, err := newWorld(ctx, uint64(*replay))
+			if err == nil {
+				err = w.run(ctx)
+				t.Log(w.explain(1 << 30))
+			}
+			return err
+		}); err != nil {
 			t.Error(err)
 		}
 		return
@@ -58,11 +68,17 @@ func TestRandomFaults(t *testing.T) {
 	var steps int
 	var longest time.Duration
 	each(t, *seeds, func(seed uint64) error {
-		w, err := newWorld(t.Context(), seed)
-		if err != nil {
+		var w *world
+		err := inBubble(t, func(ctx context.Context) error {
+			var err error
+			if w, err = newWorld(ctx, seed); err == nil {
+				err = w.run(ctx)
+			}
+			return err
+		})
+		if w == nil {
 			return err
 		}
-		err = w.run(t.Context())
 		mu.Lock()
 		defer mu.Unlock()
 		steps += w.checker.steps

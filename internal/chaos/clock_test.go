@@ -4,13 +4,46 @@ import (
 	"context"
 	"sync/atomic"
 	"time"
-
-	"github.com/iotferry/iotferry/migrate/migratetest"
 )
+
+// A bubbleClock is the platform's. It runs with the time of a bubble of package testing/synctest, which passes when all have to wait: calls
+// that are under way at once take as long as the longest of them, whichever comes first. So a seed is the same campaign each time.
+type bubbleClock struct {
+	ahead atomic.Int64 // of the bubble's time
+}
+
+func newBubbleClock(begin time.Time) *bubbleClock {
+	c := &bubbleClock{}
+	c.Advance(begin.Sub(time.Now()))
+	return c
+}
+
+func (c *bubbleClock) Now() time.Time { return time.Now().Add(time.Duration(c.ahead.Load())).UTC() }
+
+// Advance lets time pass at once. Who waits may oversleep.
+func (c *bubbleClock) Advance(d time.Duration) { c.ahead.Add(int64(d)) }
+
+func (c *bubbleClock) WaitUntil(ctx context.Context, t time.Time) error {
+	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		left := t.Sub(c.Now())
+		if left <= 0 {
+			return nil
+		}
+		timer := time.NewTimer(left)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+		}
+	}
+}
 
 // A wall is the clock of the runner's machine: it runs with the platform's, but somebody may set it, also back.
 type wall struct {
-	platform *migratetest.Clock
+	platform *bubbleClock
 	ahead    atomic.Int64 // of the platform's clock
 }
 

@@ -64,11 +64,14 @@ func TestCheckerNotices(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			for seed := range uint64(60) {
-				w, err := newBadWorld(t.Context(), seed, c.defect)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if err := w.run(t.Context()); err != nil && strings.Contains("\n"+err.Error(), "\n"+c.notice+": ") {
+				err := inBubble(t, func(ctx context.Context) error {
+					w, err := newBadWorld(ctx, seed, c.defect)
+					if err != nil {
+						return err
+					}
+					return w.run(ctx)
+				})
+				if err != nil && strings.Contains("\n"+err.Error(), "\n"+c.notice+": ") {
 					return
 				}
 			}

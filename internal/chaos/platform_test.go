@@ -150,11 +150,12 @@ func (w *weather) disturb(list []iot.Message) []iot.Message {
 	r := w.roll("messages", list[0].Topic)
 	var out []iot.Message
 	for i, m := range list {
-		if u := r("gap" + m.ID + m.Topic); u < w.rates.Gap && len(list) > 1 {
+		which := m.Topic + m.Generated.String() // IDs are given out in the order in which goroutines come
+		if u := r("gap" + which); u < w.rates.Gap && len(list) > 1 {
 			continue
 		}
 		out = append(out, m)
-		if r("duplicate"+m.ID+m.Topic) < w.rates.Duplicate {
+		if r("duplicate"+which) < w.rates.Duplicate {
 			out = append(out, list[i/2], m)
 		}
 	}

@@ -19,22 +19,26 @@ func TestSeedsReplay(t *testing.T) {
 }
 
 // story returns the entries of a campaign. Evidence holds IDs of messages, which are given out in the order in which they are sent.
-func story(t *testing.T, seed uint64) []migrate.Entry {
+func story(t *testing.T, seed uint64) (out []migrate.Entry) {
 	t.Helper()
-	w, err := newWorld(t.Context(), seed)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := w.run(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	var out []migrate.Entry
-	for e, err := range w.journal.Entries(context.Background(), campaign, 0) {
+	if err := inBubble(t, func(ctx context.Context) error {
+		w, err := newWorld(ctx, seed)
 		if err != nil {
-			t.Fatal(err)
+			return err
 		}
-		e.Evidence, e.Open, e.Error = nil, nil, ""
-		out = append(out, e)
+		if err := w.run(ctx); err != nil {
+			return err
+		}
+		for e, err := range w.journal.Entries(ctx, campaign, 0) {
+			if err != nil {
+				return err
+			}
+			e.Evidence, e.Open, e.Error = nil, nil, ""
+			out = append(out, e)
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
 	}
 	return out
 }

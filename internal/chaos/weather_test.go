@@ -33,8 +33,8 @@ func (d dice) rates() rates {
 	return r
 }
 
-// weather decides what goes wrong. Whether it hits an operation depends on the seed, on what the operation is about and on how
-// often that was tried, never on the order in which goroutines come: a seed is the same campaign each time.
+// weather decides what goes wrong. Whether it hits an operation depends on the seed, on what the operation is about and on at how many
+// moments that was tried before, never on the order in which goroutines come: a seed is the same campaign each time.
 type weather struct {
 	seed  uint64
 	rates rates
@@ -42,18 +42,30 @@ type weather struct {
 
 	mu        sync.Mutex
 	over      bool
-	tries     map[string]int
+	tries     map[string]moments
 	throttled time.Time               // until then all moves are
 	denied    time.Time               // until then the credentials do not count
 	gone      map[iot.DeviceID]string // devices that do not connect once they have moved, or are only shown to
 	hurt      map[iot.DeviceID]string // why a device may fail
-	missed    map[string]bool         // devices that the last answer left out
+	missed    map[string]miss         // devices that the last answers left out
+}
+
+// moments are those at which something was tried: twice at the same one is once.
+type moments struct {
+	n    int
+	last time.Time
+}
+
+// A miss is whether the answers of a moment left a device out.
+type miss struct {
+	missed bool
+	at     time.Time
 }
 
 func newWeather(seed uint64, r rates, now func() time.Time) *weather {
 	return &weather{
-		seed: seed, rates: r, now: now, tries: map[string]int{}, gone: map[iot.DeviceID]string{},
-		hurt: map[iot.DeviceID]string{}, missed: map[string]bool{},
+		seed: seed, rates: r, now: now, tries: map[string]moments{}, gone: map[iot.DeviceID]string{},
+		hurt: map[iot.DeviceID]string{}, missed: map[string]miss{},
 	}
 }
 
@@ -63,9 +75,14 @@ type roll func(kind string) float64
 // roll counts the operation, and returns its rolls.
 func (w *weather) roll(about ...string) roll {
 	key := strings.Join(about, "\x00")
+	now := w.now()
 	w.mu.Lock()
-	w.tries[key]++
-	n := w.tries[key]
+	tried := w.tries[key]
+	if n := tried.n; n == 0 || !now.Equal(tried.last) {
+		tried = moments{n + 1, now}
+		w.tries[key] = tried
+	}
+	n := tried.n
 	w.mu.Unlock()
 	return func(kind string) float64 { return unit(w.seed, fmt.Sprint(key, "\x00", n, "\x00", kind)) }
 }
@@ -151,17 +168,22 @@ func (w *weather) op(op migratetest.Op) migratetest.Fault {
 	case r("throttle") < w.rates.ReadThrottle:
 		f.Refuse = iot.Throttled
 	case op.Name == "BatchGetDeviceState" && w.rates.Missing > 0:
-		f.Drop = func(name string) bool { return w.misses(op.Instance+op.ProductKey+name, r("missing "+name)) }
+		f.Drop = func(name string) bool { return w.misses(op.Instance, op.ProductKey, name) }
 	}
 	return f
 }
 
 // misses reports whether an answer leaves a device out. None does so twice in a row: that would be a device that is gone.
-func (w *weather) misses(id string, roll float64) bool {
+func (w *weather) misses(about ...string) bool {
+	roll := w.roll(append(about, "missing")...)("missing")
+	id := strings.Join(about, "\x00")
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.missed[id] = !w.missed[id] && roll < w.rates.Missing
-	return w.missed[id]
+	now := w.now()
+	if last, ok := w.missed[id]; !ok || !now.Equal(last.at) {
+		w.missed[id] = miss{!last.missed && roll < w.rates.Missing, now}
+	}
+	return w.missed[id].missed
 }
 
 func (w *weather) move(r roll) migratetest.Fault {

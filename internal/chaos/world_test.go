@@ -64,7 +64,7 @@ func newBadWorld(ctx context.Context, seed uint64, bad defect) (*world, error) {
 	w := &world{bad: bad, seed: seed, dice: newDice(seed, 1), journal: journal.NewMemory(), keys: map[iot.DeviceID]iot.Credential{}, silent: map[iot.DeviceID]bool{}}
 	w.fleet, w.options, w.history = w.dice.fleet(), w.dice.options(), w.dice.chance(0.1)
 	w.history = w.history && w.fleet.OfflineEvery == 0 // a sample of devices that report nothing proves nothing
-	w.clock = &wall{platform: migratetest.NewClock(start())}
+	w.clock = &wall{platform: newBubbleClock(start())}
 	w.weather = newWeather(seed, w.dice.rates(), w.clock.platform.Now)
 	w.fate = newFate(w)
 	var err error
@@ -242,7 +242,7 @@ func (w *world) platform() iot.Platform {
 func (w *world) runner(j migrate.Journal) (*migrate.Runner, error) {
 	return migrate.NewRunner(migrate.Config{
 		Campaign: campaign, Plan: w.plan, Strategies: w.strategies(), Platform: w.platform(), Journal: j, Operator: w.operator,
-		Clock: w.clock, Workers: 1, Poll: time.Millisecond, Approver: migrate.ApproverFunc(w.approve),
+		Clock: w.clock, Workers: 1, Poll: time.Hour, Approver: migrate.ApproverFunc(w.approve),
 		Watch: func(e migrate.Entry, s *migrate.State) {
 			if e.Seq == s.Seq() {
 				w.checker.same(s, w.clock.Now())
