@@ -73,27 +73,29 @@ func (c *consumer) run(ctx context.Context) {
 	}
 }
 
-// read hands on all that waits, and returns when it has been handled. It goes on when ctx ends: a runner ends its waits whenever
-// somebody asks it something.
-func (c *consumer) read(ctx context.Context) {
+// drain reads until nothing waits.
+func (c *consumer) drain(ctx context.Context) {
+	for c.read(ctx) > 0 {
+	}
+}
+
+// read hands on what waits, and returns when it has been handled how much that was. It goes on when ctx ends: a runner ends its waits
+// whenever somebody asks it something.
+func (c *consumer) read(ctx context.Context) int {
 	ctx = context.WithoutCancel(ctx)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for {
-		var got []iot.Message
-		waiting := 0
-		for _, in := range c.instances {
-			messages, n, err := c.receive(ctx, in)
-			if err != nil {
-				c.log.Warn("consumer groups cannot be read", "instance", in.id, "error", err)
-			}
-			got, waiting = append(got, messages...), waiting+n
+	var got []iot.Message
+	waiting := 0
+	for _, in := range c.instances {
+		messages, n, err := c.receive(ctx, in)
+		if err != nil {
+			c.log.Warn("consumer groups cannot be read", "instance", in.id, "error", err)
 		}
-		if waiting == 0 {
-			return
-		}
-		c.handleAll(ctx, got)
+		got, waiting = append(got, messages...), waiting+n
 	}
+	c.handleAll(ctx, got)
+	return waiting
 }
 
 // receive returns what waits in the backend's group of an instance, and how much was taken from all groups.
@@ -171,7 +173,7 @@ func (c readingClock) WaitUntil(ctx context.Context, t time.Time) error {
 		if err := c.Clock.WaitUntil(ctx, next); err != nil {
 			return err
 		}
-		c.consumer.read(ctx)
+		c.consumer.drain(ctx)
 		if !next.Before(t) {
 			return nil
 		}
