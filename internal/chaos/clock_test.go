@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync/atomic"
 	"time"
+
+	"github.com/iotferry/iotferry/iot"
 )
 
 // A bubbleClock is the platform's. It runs with the time of a bubble of package testing/synctest, which passes when all have to wait: calls
@@ -24,21 +26,12 @@ func (c *bubbleClock) Now() time.Time { return time.Now().Add(time.Duration(c.ah
 func (c *bubbleClock) Advance(d time.Duration) { c.ahead.Add(int64(d)) }
 
 func (c *bubbleClock) WaitUntil(ctx context.Context, t time.Time) error {
-	for {
-		if err := ctx.Err(); err != nil {
+	for left := t.Sub(c.Now()); left > 0; left = t.Sub(c.Now()) {
+		if err := iot.SystemClock().WaitUntil(ctx, time.Now().Add(left)); err != nil {
 			return err
 		}
-		left := t.Sub(c.Now())
-		if left <= 0 {
-			return nil
-		}
-		timer := time.NewTimer(left)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-		}
 	}
+	return ctx.Err()
 }
 
 // A wall is the clock of the runner's machine: it runs with the platform's, but somebody may set it, also back.
