@@ -19,43 +19,36 @@ type relation struct {
 	ConsumerGroupIds []string
 	MnsConfiguration string
 
-	DeviceDataFlag, DeviceStatusChangeFlag, DeviceLifeCycleFlag, DeviceTopoLifeCycleFlag bool
-
-	// Package iot has no names for these classes of messages. An update keeps them as they are.
+	DeviceDataFlag, DeviceStatusChangeFlag, DeviceLifeCycleFlag, DeviceTopoLifeCycleFlag           bool
 	FoundDeviceListFlag, ThingHistoryFlag, DeviceTagFlag, OtaEventFlag, OtaVersionFlag, OtaJobFlag bool
-	SubscribeFlags                                                                                 string
+
+	SubscribeFlags string // of an undocumented form: an update keeps it as it is
 }
 
-// flag returns the flag of a class of messages, or nil if the platform has none.
-func (r *relation) flag(e iot.Event) *bool {
-	switch e {
-	case iot.DeviceData:
-		return &r.DeviceDataFlag
-	case iot.StatusChange:
-		return &r.DeviceStatusChangeFlag
-	case iot.Lifecycle:
-		return &r.DeviceLifeCycleFlag
-	case iot.TopologyChange:
-		return &r.DeviceTopoLifeCycleFlag
+// A flag says whether a relation carries a class of messages.
+type flag struct {
+	name  string
+	event iot.Event
+	set   *bool
+}
+
+func (r *relation) flags() []flag {
+	return []flag{
+		{"DeviceDataFlag", iot.DeviceData, &r.DeviceDataFlag}, {"DeviceStatusChangeFlag", iot.StatusChange, &r.DeviceStatusChangeFlag},
+		{"DeviceLifeCycleFlag", iot.Lifecycle, &r.DeviceLifeCycleFlag},
+		{"DeviceTopoLifeCycleFlag", iot.TopologyChange, &r.DeviceTopoLifeCycleFlag},
+		{"FoundDeviceListFlag", iot.FoundDevices, &r.FoundDeviceListFlag}, {"ThingHistoryFlag", iot.HistoryData, &r.ThingHistoryFlag},
+		{"DeviceTagFlag", iot.LabelChange, &r.DeviceTagFlag}, {"OtaEventFlag", iot.OTAEvent, &r.OtaEventFlag},
+		{"OtaVersionFlag", iot.OTAVersion, &r.OtaVersionFlag}, {"OtaJobFlag", iot.OTAJobStatus, &r.OtaJobFlag},
 	}
-	return nil
 }
 
 // params returns the parameters that create the relation or update it to this.
 func (r *relation) params() rpc.Params {
 	out := rpc.Params{"MnsConfiguration": r.MnsConfiguration, "SubscribeFlags": r.SubscribeFlags}
 	out.Repeat("ConsumerGroupIds", r.ConsumerGroupIds)
-	for _, part := range []struct {
-		name string
-		flag bool
-	}{
-		{"DeviceDataFlag", r.DeviceDataFlag}, {"DeviceStatusChangeFlag", r.DeviceStatusChangeFlag},
-		{"DeviceLifeCycleFlag", r.DeviceLifeCycleFlag}, {"DeviceTopoLifeCycleFlag", r.DeviceTopoLifeCycleFlag},
-		{"FoundDeviceListFlag", r.FoundDeviceListFlag}, {"ThingHistoryFlag", r.ThingHistoryFlag},
-		{"DeviceTagFlag", r.DeviceTagFlag}, {"OtaEventFlag", r.OtaEventFlag},
-		{"OtaVersionFlag", r.OtaVersionFlag}, {"OtaJobFlag", r.OtaJobFlag},
-	} {
-		out[part.name] = strconv.FormatBool(part.flag)
+	for _, f := range r.flags() {
+		out[f.name] = strconv.FormatBool(*f.set)
 	}
 	return out
 }
@@ -104,9 +97,9 @@ func (r relation) subscription(productKey string, kind iot.SubscriptionType) iot
 	} else {
 		s.Groups = r.ConsumerGroupIds
 	}
-	for _, event := range []iot.Event{iot.DeviceData, iot.StatusChange, iot.Lifecycle, iot.TopologyChange} {
-		if *r.flag(event) {
-			s.Events = append(s.Events, event)
+	for _, f := range r.flags() {
+		if *f.set {
+			s.Events = append(s.Events, f.event)
 		}
 	}
 	return s
@@ -122,7 +115,7 @@ func queueOf(configuration string) string {
 	return configuration
 }
 
-// Subscribe keeps the classes of messages that an existing subscription has beyond those of package iot.
+// Subscribe keeps what an existing subscription has beyond the classes of messages of package iot.
 func (in *instance) Subscribe(ctx context.Context, s iot.Subscription) error {
 	const create, update = "CreateSubscribeRelation", "UpdateSubscribeRelation"
 	if err := in.checkSubscription(s); err != nil {
@@ -151,8 +144,8 @@ func (in *instance) relate(ctx context.Context, api string, was relation, s iot.
 			to.MnsConfiguration = was.MnsConfiguration // with whatever else is in it
 		}
 	}
-	for _, event := range []iot.Event{iot.DeviceData, iot.StatusChange, iot.Lifecycle, iot.TopologyChange} {
-		*to.flag(event) = slices.Contains(s.Events, event)
+	for _, f := range to.flags() {
+		*f.set = slices.Contains(s.Events, f.event)
 	}
 	query := to.params()
 	query["ProductKey"], query["Type"] = s.ProductKey, word(s.Type)
@@ -173,8 +166,9 @@ func (in *instance) checkSubscription(s iot.Subscription) error {
 	case s.Type != iot.AMQP && s.Type != iot.MNS:
 		return refuse(api, fmt.Sprintf("%q is no type of subscription", s.Type))
 	}
+	known := new(relation).flags()
 	for _, event := range s.Events {
-		if new(relation).flag(event) == nil {
+		if !slices.ContainsFunc(known, func(f flag) bool { return f.event == event }) {
 			return refuse(api, fmt.Sprintf("%q is no class of messages", event))
 		}
 	}

@@ -25,7 +25,7 @@ func relations(byType map[string]any, change any) *script {
 
 func TestSubscriptions(t *testing.T) {
 	amqp := fromJSON(t, `{"ConsumerGroupIds":["g1","g2"],"DeviceDataFlag":true,"DeviceTopoLifeCycleFlag":"true","OtaJobFlag":true}`)
-	want := iot.Subscription{ProductKey: meter, Type: iot.AMQP, Groups: []string{"g1", "g2"}, Events: []iot.Event{iot.DeviceData, iot.TopologyChange}}
+	want := iot.Subscription{ProductKey: meter, Type: iot.AMQP, Groups: []string{"g1", "g2"}, Events: []iot.Event{iot.DeviceData, iot.TopologyChange, iot.OTAJobStatus}}
 	queue := func(name string, events ...iot.Event) iot.Subscription {
 		return iot.Subscription{ProductKey: meter, Type: iot.MNS, Queue: name, Events: events}
 	}
@@ -87,20 +87,22 @@ func TestSubscribeCreates(t *testing.T) {
 	}
 }
 
-// An update does not take away what package iot has no name for.
-func TestSubscribeKeepsOtherClasses(t *testing.T) {
+// An update sets every class of messages that there is a name for, and does not take away anything else.
+func TestSubscribeUpdates(t *testing.T) {
 	s := relations(map[string]any{
 		"AMQP": fromJSON(t, `{"ConsumerGroupIds":["old"],"DeviceDataFlag":true,"OtaJobFlag":true,"FoundDeviceListFlag":true,"SubscribeFlags":"x"}`),
 		"MNS":  fromJSON(t, `{"MnsConfiguration":"{\"queueName\":\"q\",\"x\":1}","DeviceTagFlag":true}`),
 	}, nil)
 	at := s.client(t).Platform().Source
-	if err := at.Subscribe(t.Context(), toGroup); err != nil {
+	to := toGroup
+	to.Events = append(to.Events, iot.FoundDevices, iot.LabelChange)
+	if err := at.Subscribe(t.Context(), to); err != nil {
 		t.Fatal(err)
 	}
 	sent := s.last(t)
 	for key, value := range map[string]string{
 		"Action": "UpdateSubscribeRelation", "ConsumerGroupIds.1": "g1", "DeviceDataFlag": "false", "DeviceStatusChangeFlag": "true",
-		"OtaJobFlag": "true", "FoundDeviceListFlag": "true", "OtaEventFlag": "false", "SubscribeFlags": "x",
+		"OtaJobFlag": "false", "FoundDeviceListFlag": "true", "DeviceTagFlag": "true", "OtaEventFlag": "false", "SubscribeFlags": "x",
 	} {
 		if sent.Get(key) != value {
 			t.Errorf("%s is %q, want %q", key, sent.Get(key), value)
@@ -109,7 +111,7 @@ func TestSubscribeKeepsOtherClasses(t *testing.T) {
 	if err := at.Subscribe(t.Context(), iot.Subscription{ProductKey: meter, Type: iot.MNS, Queue: "q", Events: []iot.Event{iot.DeviceData}}); err != nil {
 		t.Fatal(err)
 	}
-	if sent := s.last(t); sent.Get("MnsConfiguration") != `{"queueName":"q","x":1}` || sent.Get("DeviceTagFlag") != "true" || sent.Has("ConsumerGroupIds.1") {
+	if sent := s.last(t); sent.Get("MnsConfiguration") != `{"queueName":"q","x":1}` || sent.Get("DeviceTagFlag") != "false" || sent.Has("ConsumerGroupIds.1") {
 		t.Errorf("MNS: sent %v", sent)
 	}
 }

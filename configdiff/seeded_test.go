@@ -229,6 +229,7 @@ func subscriptionSeeds() []seedFunc {
 		}),
 		change(a, "changed", func(_ *target, x *iot.Subscription) { x.Events = x.Events[:1] }),
 		change(b, "changed", func(_ *target, x *iot.Subscription) { x.Events = append(x.Events, iot.TopologyChange) }),
+		change(b, "changed", func(_ *target, x *iot.Subscription) { x.Events = append(x.Events, iot.OTAJobStatus) }),
 		change(b, "changed", func(s *target, x *iot.Subscription) { x.Groups = []string{s.groups["alarms"]} }),
 		on("group", []string{"default"}, func(s *target, _ string) string { // a group that nobody uses is nobody's concern
 			s.Groups = append(s.Groups, iot.ConsumerGroup{ID: "unused0001", Name: "unused"})

@@ -22,6 +22,12 @@ const (
 	StatusChange   Event = "status"
 	Lifecycle      Event = "lifecycle"
 	TopologyChange Event = "topology"
+	FoundDevices   Event = "found-devices" // sub-devices that a gateway found
+	HistoryData    Event = "history"       // what devices report of the past
+	LabelChange    Event = "labels"
+	OTAEvent       Event = "ota-event"
+	OTAVersion     Event = "ota-version"
+	OTAJobStatus   Event = "ota-job"
 )
 
 // A SubscriptionType is how a server-side subscription delivers.

@@ -111,13 +111,40 @@ func TestMNSSwitchIsIdempotent(t *testing.T) {
 	}
 }
 
-// The adapter of the real platform does the same, over sockets.
+// everyClass is all that a queue can get.
+func everyClass() []iot.Event {
+	return []iot.Event{
+		iot.DeviceData, iot.StatusChange, iot.Lifecycle, iot.TopologyChange, iot.FoundDevices, iot.HistoryData, iot.LabelChange,
+		iot.OTAEvent, iot.OTAVersion, iot.OTAJobStatus,
+	}
+}
+
+// busy lets a queue get every class of messages, beside an AMQP subscription to devices' data.
+func busy(t *testing.T, cloud *migratetest.Cloud) {
+	t.Helper()
+	err := cloud.SetupSource(migratetest.Setup{Subscriptions: []iot.Subscription{
+		{ProductKey: migratetest.DirectProduct, Type: iot.AMQP, Groups: []string{"DEFAULT_GROUP"}, Events: []iot.Event{iot.DeviceData}},
+		{ProductKey: migratetest.DirectProduct, Type: iot.MNS, Queue: "q", Events: everyClass()},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// The adapter of the real platform does the same, over sockets: the group gets each class of messages that the queue gets.
 func TestMNSSwitchOverSockets(t *testing.T) {
 	memory, _ := mnsCloud(t, nil)
+	busy(t, memory)
 	if _, err := mnsSwitch().Apply(t.Context(), memory.Platform().Source); err != nil {
 		t.Fatal(err)
 	}
+	want := iot.Subscription{ProductKey: migratetest.DirectProduct, Type: iot.AMQP, Groups: []string{"default", heir}, Events: everyClass()}
+	slices.Sort(want.Events)
+	if diff := cmp.Diff(want, forwards(t, memory.Platform().Source.View)[0]); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
 	cloud, c := mnsCloud(t, nil)
+	busy(t, cloud)
 	wire, err := cloud.Listen(t.Context(), migratetest.WireOptions{})
 	if err != nil {
 		t.Fatal(err)

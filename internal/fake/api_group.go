@@ -151,20 +151,29 @@ type SubscribeRelation struct {
 	DeviceLifeCycleFlag       bool
 	DeviceTopoLifeCycleFlag   bool
 	MnsConfiguration          string // the queue's name
+
+	// Messages of these classes are never sent here: a subscription only keeps them.
+	FoundDeviceListFlag, ThingHistoryFlag, DeviceTagFlag, OtaEventFlag, OtaVersionFlag, OtaJobFlag bool
 }
 
-func (r SubscribeRelation) events() []iot.Event {
-	var list []iot.Event
-	for _, x := range []struct {
-		flag  bool
-		event iot.Event
-	}{
-		{r.DeviceDataFlag, iot.DeviceData},
-		{r.DeviceStatusChangeFlag, iot.StatusChange},
-		{r.DeviceLifeCycleFlag, iot.Lifecycle},
-		{r.DeviceTopoLifeCycleFlag, iot.TopologyChange},
-	} {
-		if x.flag {
+// An eventFlag is the flag of a class of messages.
+type eventFlag struct {
+	event iot.Event
+	set   *bool
+}
+
+func (r *SubscribeRelation) flags() []eventFlag {
+	return []eventFlag{
+		{iot.DeviceData, &r.DeviceDataFlag}, {iot.StatusChange, &r.DeviceStatusChangeFlag},
+		{iot.Lifecycle, &r.DeviceLifeCycleFlag}, {iot.TopologyChange, &r.DeviceTopoLifeCycleFlag},
+		{iot.FoundDevices, &r.FoundDeviceListFlag}, {iot.HistoryData, &r.ThingHistoryFlag}, {iot.LabelChange, &r.DeviceTagFlag},
+		{iot.OTAEvent, &r.OtaEventFlag}, {iot.OTAVersion, &r.OtaVersionFlag}, {iot.OTAJobStatus, &r.OtaJobFlag},
+	}
+}
+
+func (r SubscribeRelation) events() (list []iot.Event) {
+	for _, x := range r.flags() {
+		if *x.set {
 			list = append(list, x.event)
 		}
 	}
@@ -172,10 +181,9 @@ func (r SubscribeRelation) events() []iot.Event {
 }
 
 func (r *SubscribeRelation) flag(events []iot.Event) {
-	r.DeviceDataFlag = r.DeviceDataFlag || slices.Contains(events, iot.DeviceData)
-	r.DeviceStatusChangeFlag = r.DeviceStatusChangeFlag || slices.Contains(events, iot.StatusChange)
-	r.DeviceLifeCycleFlag = r.DeviceLifeCycleFlag || slices.Contains(events, iot.Lifecycle)
-	r.DeviceTopoLifeCycleFlag = r.DeviceTopoLifeCycleFlag || slices.Contains(events, iot.TopologyChange)
+	for _, x := range r.flags() {
+		*x.set = *x.set || slices.Contains(events, x.event)
+	}
 }
 
 const maxGroupsPerProduct = 10

@@ -79,7 +79,7 @@ func TestHostileValues(t *testing.T) {
 		"no names":           {[]string{"Action", "BatchGetDeviceState"}, 200, "iot.device.NoneDeviceNameElement"},
 		"IDs, not names":     {[]string{"Action", "BatchGetDeviceState", "IotId.1", "x"}, 400, "UnsupportedIotId"},
 		"a filter":           {[]string{"Action", "ListRule", "SearchName", "x"}, 400, "UnsupportedSearchName"},
-		"a flag":             {[]string{"Action", "CreateSubscribeRelation", "Type", "AMQP", "OtaEventFlag", "true"}, 400, "UnsupportedOtaEventFlag"},
+		"a flag":             {[]string{"Action", "CreateSubscribeRelation", "Type", "AMQP", "SubscribeFlags", "x"}, 400, "UnsupportedSubscribeFlags"},
 		"no flag":            {[]string{"Action", "CreateSubscribeRelation", "Type", "AMQP", "DeviceDataFlag", "1"}, 400, "InvalidDeviceDataFlag"},
 		"no message":         {[]string{"Action", "Pub", "TopicFullName", topic}, 200, "iot.messagebroker.NullMessageContent"},
 		"not Base64":         {[]string{"Action", "Pub", "TopicFullName", topic, "MessageContent", "a"}, 200, "iot.messagebroker.MessageContentIsNotBase64Encode"},

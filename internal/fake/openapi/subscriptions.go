@@ -53,15 +53,19 @@ func relationAnswer(a fake.SubscribeRelation) members {
 		"MnsConfiguration": a.MnsConfiguration, "DeviceDataFlag": a.DeviceDataFlag,
 		"DeviceStatusChangeFlag": a.DeviceStatusChangeFlag, "DeviceLifeCycleFlag": a.DeviceLifeCycleFlag,
 		"DeviceTopoLifeCycleFlag": a.DeviceTopoLifeCycleFlag,
+		"FoundDeviceListFlag":     a.FoundDeviceListFlag, "ThingHistoryFlag": a.ThingHistoryFlag, "DeviceTagFlag": a.DeviceTagFlag,
+		"OtaEventFlag": a.OtaEventFlag, "OtaVersionFlag": a.OtaVersionFlag, "OtaJobFlag": a.OtaJobFlag,
 	}
 }
 
 func relationRequest(p *params) fake.SubscribeRelation {
-	p.lacks("FoundDeviceListFlag", "ThingHistoryFlag", "DeviceTagFlag", "OtaEventFlag", "OtaVersionFlag", "OtaJobFlag", "SubscribeFlags")
+	p.lacks("SubscribeFlags")
 	return fake.SubscribeRelation{
 		IotInstanceId: p.text("IotInstanceId"), ProductKey: p.required("ProductKey"), Type: p.required("Type"),
 		ConsumerGroupIds: p.list("ConsumerGroupIds"), MnsConfiguration: p.text("MnsConfiguration"),
 		DeviceDataFlag: p.flag("DeviceDataFlag"), DeviceStatusChangeFlag: p.flag("DeviceStatusChangeFlag"),
 		DeviceLifeCycleFlag: p.flag("DeviceLifeCycleFlag"), DeviceTopoLifeCycleFlag: p.flag("DeviceTopoLifeCycleFlag"),
+		FoundDeviceListFlag: p.flag("FoundDeviceListFlag"), ThingHistoryFlag: p.flag("ThingHistoryFlag"), DeviceTagFlag: p.flag("DeviceTagFlag"),
+		OtaEventFlag: p.flag("OtaEventFlag"), OtaVersionFlag: p.flag("OtaVersionFlag"), OtaJobFlag: p.flag("OtaJobFlag"),
 	}
 }
