@@ -2,6 +2,7 @@ package aliyun
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"strconv"
@@ -47,6 +48,9 @@ func (in *instance) groupTree(ctx context.Context) ([]iot.DeviceGroup, error) {
 	}
 	for next := first; len(next) > 0; next = next[1:] {
 		for g, err := range in.groupsIn(ctx, next[0].ID) {
+			if errors.Is(err, iot.NotFound) { // the group was deleted meanwhile
+				break
+			}
 			if err != nil {
 				return nil, err
 			}

@@ -50,7 +50,7 @@ func (in *instance) byStatus(ctx context.Context, productKey string) iter.Seq2[l
 	const api = "QueryDeviceByStatus"
 	return func(yield func(listRow, error) bool) {
 		for _, status := range []string{"0", "1", "3", "8"} {
-			list := pages(api, devicePage, func(page string) ([]listRow, int, error) {
+			list := numbered(api, devicePage, true, func(page string) ([]listRow, int, error) {
 				var out struct {
 					Total int
 					Data  struct{ SimpleDeviceInfo []listRow }

@@ -28,22 +28,15 @@ func (in *instance) Rules(ctx context.Context) iter.Seq2[iot.Rule, error] {
 		err := in.read(ctx, api, rpc.Params{"CurrentPage": page, "PageSize": strconv.Itoa(rulePage)}, &out)
 		return out.Data.RuleInfo, out.Total, err
 	})
-	return func(yield func(iot.Rule, error) bool) {
-		for row, err := range rows {
-			r := row.rule()
-			if err == nil {
-				var outputs []output
-				outputs, err = in.outputs(ctx, row.Id)
-				r.Actions = kindsOf(outputs)
-			}
-			if err != nil {
-				r = iot.Rule{}
-			}
-			if !yield(r, err) || err != nil {
-				return
-			}
+	return eachOf(rows, func(row rule) (iot.Rule, error) {
+		outputs, err := in.outputs(ctx, row.Id)
+		if err != nil {
+			return iot.Rule{}, err
 		}
-	}
+		r := row.rule()
+		r.Actions = kindsOf(outputs)
+		return r, nil
+	})
 }
 
 func (in *instance) Groups(ctx context.Context) iter.Seq2[iot.ConsumerGroup, error] {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -89,26 +90,69 @@ const (
 	noModel   = "iot.prod.NotSeniorProduct"
 )
 
-// pages yields the rows of a list that is paged by numbers, from page 1 on. Fetch returns a page's rows and how many
-// there are in all; only the last page may have fewer rows than size.
-func pages[T any](api string, size int, fetch func(page string) (rows []T, total int, err error)) iter.Seq2[T, error] {
+// pages yields the rows of a list that is paged by numbers, each once, from page 1 on. Fetch returns a page's rows and how many
+// there are in all; only the last page may have fewer rows than size. What is taken away from a list that is being read shifts
+// what follows, and a row would be skipped: such a list fails. What is added shifts it the other way, and rows come again.
+func pages[T comparable](api string, size int, fetch func(page string) (rows []T, total int, err error)) iter.Seq2[T, error] {
+	return numbered(api, size, false, fetch)
+}
+
+// numbered is pages; with shifts, rows that are skipped and come twice are left to the caller.
+func numbered[T comparable](
+	api string, size int, shifts bool, fetch func(page string) (rows []T, total int, err error),
+) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var none T
+		var before []T // the rows of the page before
+		were := 0      // the total that it told
 		for page := 1; ; page++ {
 			rows, total, err := fetch(strconv.Itoa(page))
-			if wanted := min(size, total-(page-1)*size); err == nil && len(rows) < wanted {
-				err = strange(api, fmt.Sprintf("page %d has %d rows, and of %d rows it must have %d", page, len(rows), total, wanted))
+			if err == nil {
+				err = checkPage(api, page, size, len(rows), total)
+			}
+			if err == nil && total < were && !shifts {
+				err = strange(api, fmt.Sprintf("the list had %d rows, and has %d at page %d: some were skipped", were, total, page))
 			}
 			if err != nil {
 				yield(none, err)
 				return
 			}
 			for _, row := range rows {
-				if !yield(row, nil) {
+				again := total > were && !shifts && slices.Contains(before, row)
+				if !again && !yield(row, nil) {
 					return
 				}
 			}
 			if page*size >= total {
+				return
+			}
+			before, were = rows, total
+		}
+	}
+}
+
+// checkPage returns an error if a page does not have the rows that it must have. More than the total allows are none either: then the
+// total is wrong, and nobody knows where the list ends.
+func checkPage(api string, page, size, rows, total int) error {
+	wanted := max(0, min(size, total-(page-1)*size))
+	if rows == wanted {
+		return nil
+	}
+	return strange(api, fmt.Sprintf("page %d has %d rows, and of %d rows it must have %d", page, rows, total, wanted))
+}
+
+// eachOf yields what look finds for each row of a list, without the rows that were deleted since the list was read.
+func eachOf[R, T any](rows iter.Seq2[R, error], look func(R) (T, error)) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for row, err := range rows {
+			var found T
+			if err == nil {
+				found, err = look(row)
+				if errors.Is(err, iot.NotFound) {
+					continue
+				}
+			}
+			if !yield(found, err) || err != nil {
 				return
 			}
 		}

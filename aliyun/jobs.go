@@ -3,6 +3,7 @@ package aliyun
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"iter"
 	"strconv"
 
@@ -88,6 +89,9 @@ func (in *instance) OTAJobs(ctx context.Context, productKey string) iter.Seq2[io
 				return
 			}
 			for j, err := range in.batches(ctx, f) {
+				if errors.Is(err, iot.NotFound) { // the package was deleted meanwhile
+					break
+				}
 				if !yield(j, err) || err != nil {
 					return
 				}

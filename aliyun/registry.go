@@ -34,17 +34,7 @@ func (in *instance) Products(ctx context.Context) iter.Seq2[iot.Product, error] 
 		err := in.read(ctx, api, rpc.Params{"CurrentPage": page, "PageSize": strconv.Itoa(productPage)}, &out)
 		return out.Data.List.ProductInfo, out.Data.Total, err
 	})
-	return func(yield func(iot.Product, error) bool) {
-		for row, err := range keys {
-			var p iot.Product
-			if err == nil {
-				p, err = in.Product(ctx, row.ProductKey)
-			}
-			if !yield(p, err) || err != nil {
-				return
-			}
-		}
-	}
+	return eachOf(keys, func(row product) (iot.Product, error) { return in.Product(ctx, row.ProductKey) })
 }
 
 func (in *instance) Product(ctx context.Context, productKey string) (iot.Product, error) {

@@ -3,6 +3,7 @@ package aliyun
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"iter"
 	"strconv"
 
@@ -74,25 +75,16 @@ func kindsOf(outputs []output) []string {
 // Parsers reads each parser, its topics and its destinations by calls of their own.
 func (in *instance) Parsers(ctx context.Context) iter.Seq2[iot.Parser, error] {
 	const api = "ListParser"
-	rows := pages(api, parserPage, func(page string) ([]struct{ ParserId string }, int, error) {
+	type parser struct{ ParserId string }
+	rows := pages(api, parserPage, func(page string) ([]parser, int, error) {
 		var out struct {
 			Total int
-			Data  struct{ ParserList []struct{ ParserId string } }
+			Data  struct{ ParserList []parser }
 		}
 		err := in.read(ctx, api, rpc.Params{"CurrentPage": page, "PageSize": strconv.Itoa(parserPage)}, &out)
 		return out.Data.ParserList, out.Total, err
 	})
-	return func(yield func(iot.Parser, error) bool) {
-		for row, err := range rows {
-			var p iot.Parser
-			if err == nil {
-				p, err = in.parser(ctx, row.ParserId)
-			}
-			if !yield(p, err) || err != nil {
-				return
-			}
-		}
-	}
+	return eachOf(rows, func(row parser) (iot.Parser, error) { return in.parser(ctx, row.ParserId) })
 }
 
 func (in *instance) parser(ctx context.Context, id string) (iot.Parser, error) {
@@ -105,6 +97,9 @@ func (in *instance) parser(ctx context.Context, id string) (iot.Parser, error) {
 	d := out.Data
 	p := iot.Parser{ID: id, Name: d.Name, Running: d.Status == "RUNNING", Script: d.Script, Draft: d.ScriptDraft}
 	for s, err := range in.topics(ctx, d.DataSourceId) {
+		if errors.Is(err, iot.NotFound) { // the data source was deleted, and the parser is there
+			break
+		}
 		if err != nil {
 			return iot.Parser{}, err
 		}

@@ -3,6 +3,7 @@ package fake
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"iter"
 	"slices"
 
@@ -70,6 +71,9 @@ func (d *driver) Products(ctx context.Context) iter.Seq2[iot.Product, error] {
 		list := make([]iot.Product, 0, len(out.ProductInfo))
 		for _, row := range out.ProductInfo {
 			p, err := d.Product(ctx, row.ProductKey)
+			if errors.Is(err, iot.NotFound) { // deleted meanwhile
+				continue
+			}
 			if err != nil {
 				return nil, false, err
 			}

@@ -3,6 +3,7 @@ package fake
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"iter"
 	"maps"
 
@@ -50,6 +51,9 @@ func (d *driver) Parsers(ctx context.Context) iter.Seq2[iot.Parser, error] {
 		list := make([]iot.Parser, 0, len(out.ParserList))
 		for _, row := range out.ParserList {
 			p, err := d.parser(ctx, row.ParserId)
+			if errors.Is(err, iot.NotFound) { // deleted meanwhile
+				continue
+			}
 			if err != nil {
 				return nil, false, err
 			}
@@ -155,6 +159,9 @@ func (d *driver) OTAJobs(ctx context.Context, productKey string) iter.Seq2[iot.O
 				return out.SimpleOTAJobInfo, out.Total, err
 			})
 			for j, err := range batches {
+				if errors.Is(err, iot.NotFound) { // the package was deleted meanwhile
+					break
+				}
 				j.Firmware, j.Version = f.FirmwareName, f.DestVersion
 				if err != nil {
 					j = iot.OTAJob{}

@@ -2,6 +2,7 @@ package fake
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"slices"
 
@@ -19,7 +20,11 @@ func (d *driver) Rules(ctx context.Context) iter.Seq2[iot.Rule, error] {
 		var list []iot.Rule
 		for _, row := range out.RuleInfo {
 			r := ruleOf(row)
-			if r.Actions, err = d.actions(ctx, row.Id); err != nil {
+			r.Actions, err = d.actions(ctx, row.Id)
+			if errors.Is(err, iot.NotFound) { // deleted meanwhile
+				continue
+			}
+			if err != nil {
 				return nil, false, err
 			}
 			list = append(list, r)
