@@ -86,6 +86,15 @@ func (c *Config) without(gone map[string]bool) *Config {
 	return &out
 }
 
+// only returns a configuration with what some products have, and with what belongs to none.
+func (c *Config) only(products []string) *Config {
+	others := map[string]bool{}
+	for _, key := range c.Products {
+		others[key] = !slices.Contains(products, key)
+	}
+	return c.without(others)
+}
+
 func (c *comparison) before() bool { return c.moment == BeforeMove }
 
 // A thing is one entry of a list, as it is compared.

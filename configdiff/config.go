@@ -44,10 +44,10 @@ type Unread struct {
 	Why      string `json:"why"`
 }
 
-// readTries is how often something is read that is throttled, or fails for a moment.
+// readTries is how often something is read that is throttled, or fails for a moment: after waits of 1, 4, 16 and 64 s.
 const readTries = 5
 
-// patiently reads again, from the beginning, what was throttled or could not be reached, for half a minute.
+// patiently reads again, from the beginning, what was throttled or could not be reached, for a minute and a half.
 func patiently[T any](ctx context.Context, clock iot.Clock, read func() (T, error)) (T, error) {
 	if clock == nil {
 		clock = iot.SystemClock()
@@ -74,8 +74,8 @@ type reader struct {
 	examples int // of devices
 }
 
-// Read reads the configuration of an instance, about the products of o or all that it has. It reads again, for half a minute, what is throttled
-// or fails for a moment. A kind that the driver cannot read, or that the credentials do not allow, is listed in Config.Unread.
+// Read reads the configuration of an instance, about the products of o or all that it has. It reads again, for a minute and a half, what is
+// throttled or fails for a moment. A kind that the driver cannot read, or that the credentials do not allow, is listed in Config.Unread.
 func Read(ctx context.Context, at iot.View, o Options) (*Config, error) {
 	r := &reader{ctx: ctx, at: at, clock: o.Clock, examples: o.examples(), out: &Config{
 		Instance: at.Info, Models: map[string]json.RawMessage{}, Scripts: map[string]iot.Script{},
@@ -95,19 +95,32 @@ func Read(ctx context.Context, at iot.View, o Options) (*Config, error) {
 		{Update, config.Jobs != nil, r.updates}, {Scene, config.Jobs != nil, r.scenes},
 	} {
 		if !part.there {
-			r.unread(part.kind, "the driver has no means to read it")
+			r.unread(part.kind, noMeans)
 			continue
 		}
 		err := part.read()
 		if errors.Is(err, iot.Denied) {
-			r.unread(part.kind, "the credentials do not allow it")
+			r.unread(part.kind, notAllowed)
 			continue
 		}
 		if err != nil {
 			return nil, fmt.Errorf("configdiff: read the %ss of %s: %w", part.kind, at.Info, err)
 		}
 	}
+	r.withoutGroups()
 	return r.out, nil
+}
+
+// withoutGroups leaves out what names consumer groups, if these were not read: each instance has IDs of its own for them.
+func (r *reader) withoutGroups() {
+	if !unread(r.out, ConsumerGroup) {
+		return
+	}
+	for _, k := range []Kind{Rule, Parser, Subscription} {
+		if !unread(r.out, k) {
+			r.unread(k, "it may name consumer groups, and those were not read")
+		}
+	}
 }
 
 func (r *reader) unread(k Kind, why string) {
@@ -232,6 +245,9 @@ func (r *reader) updates() error {
 		}
 		for _, j := range list {
 			u, err := patiently(r.ctx, r.clock, func() (UpdateBatch, error) { return r.update(j) })
+			if errors.Is(err, iot.NotFound) { // deleted meanwhile
+				continue
+			}
 			if err != nil {
 				return err
 			}

@@ -9,6 +9,7 @@ import (
 	"iter"
 	"maps"
 	"slices"
+	"strconv"
 	"sync"
 
 	"github.com/iotferry/iotferry/iot"
@@ -70,6 +71,9 @@ type deviceReader struct {
 	at    iot.View
 	clock iot.Clock
 	names map[string]string // of groups, by ID; nil if groups are not read
+
+	mu     sync.Mutex
+	denied map[Kind]bool // what the credentials do not allow, and so is not read; nil if that is an error
 }
 
 func newDeviceReader(ctx context.Context, at iot.View, o Options) (*deviceReader, error) {
@@ -94,10 +98,17 @@ func newDeviceReader(ctx context.Context, at iot.View, o Options) (*deviceReader
 // device returns nil for a device that is not there.
 func (r *deviceReader) device(id iot.DeviceID) (*DeviceConfig, error) {
 	d := &DeviceConfig{Device: id}
-	for _, read := range []func(*DeviceConfig) error{r.labels, r.groups, r.shadow} {
-		switch err := read(d); {
+	for _, part := range []struct {
+		kind Kind
+		read func(*DeviceConfig) error
+	}{{Label, r.labels}, {Member, r.groups}, {Shadow, r.shadow}} {
+		if !r.reads(part.kind) {
+			continue
+		}
+		switch err := part.read(d); {
 		case errors.Is(err, iot.NotFound):
 			return nil, nil
+		case errors.Is(err, iot.Denied) && r.deny(part.kind):
 		case err != nil:
 			return nil, fmt.Errorf("configdiff: read device %s of %s: %w", id, r.at.Info, err)
 		}
@@ -105,17 +116,38 @@ func (r *deviceReader) device(id iot.DeviceID) (*DeviceConfig, error) {
 	return d, nil
 }
 
-func (r *deviceReader) labels(d *DeviceConfig) (err error) {
-	if labels := r.at.Config.Labels; labels != nil {
-		d.Labels, err = patiently(r.ctx, r.clock, func() (map[string]string, error) { return labels.Labels(r.ctx, d.Device) })
+// reads reports whether a kind is read.
+func (r *deviceReader) reads(k Kind) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case r.denied[k]:
+		return false
+	case k == Label:
+		return r.at.Config.Labels != nil
+	case k == Shadow:
+		return r.at.Config.Shadows != nil
 	}
+	return r.names != nil
+}
+
+// deny notes a kind that the credentials do not allow, and reports whether to go on without.
+func (r *deviceReader) deny(k Kind) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.denied == nil {
+		return false
+	}
+	r.denied[k] = true
+	return true
+}
+
+func (r *deviceReader) labels(d *DeviceConfig) (err error) {
+	d.Labels, err = patiently(r.ctx, r.clock, func() (map[string]string, error) { return r.at.Config.Labels.Labels(r.ctx, d.Device) })
 	return err
 }
 
 func (r *deviceReader) groups(d *DeviceConfig) error {
-	if r.names == nil {
-		return nil
-	}
 	ids, err := patiently(r.ctx, r.clock, func() ([]string, error) { return r.at.Config.DeviceGroups.DeviceGroupsOf(r.ctx, d.Device) })
 	for _, id := range ids {
 		if name, ok := r.names[id]; ok { // else it is a group that a query makes, or a new one
@@ -127,11 +159,7 @@ func (r *deviceReader) groups(d *DeviceConfig) error {
 }
 
 func (r *deviceReader) shadow(d *DeviceConfig) error {
-	shadows := r.at.Config.Shadows
-	if shadows == nil {
-		return nil
-	}
-	shadow, err := patiently(r.ctx, r.clock, func() (json.RawMessage, error) { return shadows.Shadow(r.ctx, d.Device) })
+	shadow, err := patiently(r.ctx, r.clock, func() (json.RawMessage, error) { return r.at.Config.Shadows.Shadow(r.ctx, d.Device) })
 	d.Desired = desired(shadow)
 	return err
 }
@@ -192,15 +220,20 @@ func inOrder[T, R any](items iter.Seq2[T, error], do func(T) (R, error)) iter.Se
 // not have is left out: it has not moved. It ends with the first error.
 func CompareDevices(ctx context.Context, target iot.View, kept iter.Seq2[DeviceConfig, error], o Options) iter.Seq2[DeviceDifference, error] {
 	return func(yield func(DeviceDifference, error) bool) {
-		for pair, err := range beside(ctx, target, kept, o) {
+		r, err := newDeviceReader(ctx, target, o)
+		if err != nil {
+			yield(DeviceDifference{}, err)
+			return
+		}
+		for p, err := range beside(r, kept) {
 			if err != nil {
 				yield(DeviceDifference{}, err)
 				return
 			}
-			if pair.now == nil {
+			if p.now == nil {
 				continue
 			}
-			for _, d := range compareDevice(target, pair.kept, *pair.now, o.Groups) {
+			for _, d := range r.compare(p) {
 				if !yield(d, nil) {
 					return
 				}
@@ -216,32 +249,27 @@ type pair struct {
 }
 
 // beside reads at the target what belongs to what was kept.
-func beside(ctx context.Context, target iot.View, kept iter.Seq2[DeviceConfig, error], o Options) iter.Seq2[pair, error] {
-	return func(yield func(pair, error) bool) {
-		r, err := newDeviceReader(ctx, target, o)
-		if err != nil {
-			yield(pair{}, err)
-			return
-		}
-		inOrder(kept, func(k DeviceConfig) (pair, error) {
-			now, err := r.device(k.Device)
-			return pair{k, now}, err
-		})(yield)
-	}
+func beside(target *deviceReader, kept iter.Seq2[DeviceConfig, error]) iter.Seq2[pair, error] {
+	return inOrder(kept, func(k DeviceConfig) (pair, error) {
+		now, err := target.device(k.Device)
+		return pair{k, now}, err
+	})
 }
 
-func compareDevice(at iot.View, from, to DeviceConfig, groups bool) (out []DeviceDifference) {
-	if at.Config.Labels != nil {
-		out = append(out, split(Label, from.Device, difference(labelValues(from), labelValues(to)))...)
+// compare compares what was read. A kind that turned out not to be allowed is left out, whatever is there of it.
+func (r *deviceReader) compare(p pair) (out []DeviceDifference) {
+	id := p.kept.Device
+	if r.reads(Label) {
+		out = append(out, split(Label, id, difference(labelValues(p.kept), labelValues(*p.now)))...)
 	}
-	if at.Config.DeviceGroups != nil && groups {
-		out = append(out, split(Member, from.Device, difference(groupValues(from), groupValues(to)))...)
+	if r.reads(Member) {
+		out = append(out, split(Member, id, difference(groupValues(p.kept), groupValues(*p.now)))...)
 	}
-	if at.Config.Shadows != nil {
-		a, b := flat{}, flat{}
-		a.json("desired", from.Desired, asItIs)
-		b.json("desired", to.Desired, asItIs)
-		out = append(out, split(Shadow, from.Device, difference(a, b))...)
+	if r.reads(Shadow) {
+		a, b := flat{}, flat{} // texts are quoted: an empty one is something, and "5" is not 5
+		a.json("desired", p.kept.Desired, strconv.Quote)
+		b.json("desired", p.now.Desired, strconv.Quote)
+		out = append(out, split(Shadow, id, difference(a, b))...)
 	}
 	return out
 }

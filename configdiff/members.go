@@ -30,7 +30,12 @@ func (r *run) members() error {
 			r.unread(Member, r.source, fmt.Sprintf("group %s and those behind it: the time for it was used up", quoted(g.Name)))
 			break
 		}
-		if err := r.group(g, id, &cover); err != nil {
+		err := r.group(g, id, &cover)
+		if errors.Is(err, iot.Denied) {
+			r.unread(Member, r.source, fmt.Sprintf("group %s and those behind it: %s", quoted(g.Name), notAllowed))
+			break
+		}
+		if err != nil {
 			return fmt.Errorf("configdiff: compare the devices of group %s: %w", quoted(g.Name), err)
 		}
 	}
@@ -40,6 +45,10 @@ func (r *run) members() error {
 
 func (r *run) group(g iot.DeviceGroup, targetID string, cover *Coverage) error {
 	there, err := r.membersOf(r.target, targetID)
+	if errors.Is(err, iot.NotFound) { // it was there when the groups were compared
+		r.unread(Member, r.target, fmt.Sprintf("group %s is not there any more", quoted(g.Name)))
+		return nil
+	}
 	if err != nil {
 		return err
 	}

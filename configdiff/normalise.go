@@ -100,15 +100,12 @@ func hide(value string) string {
 	return Hidden
 }
 
-// secret tells by the last name of a path whether its value may be a secret.
+// secret tells by the names of a path whether its value may be a secret: what stands below a secret is one.
 func secret(path string) bool {
-	name := strings.ToLower(path[strings.LastIndexByte(path, '.')+1:])
-	for _, word := range []string{"password", "passwd", "pwd", "secret", "token", "accesskey", "credential", "privatekey"} {
-		if strings.Contains(name, word) {
-			return true
-		}
-	}
-	return false
+	path = strings.ToLower(path)
+	return slices.ContainsFunc([]string{"pass", "pwd", "secret", "token", "accesskey", "credential", "privatekey"}, func(word string) bool {
+		return strings.Contains(path, word)
+	})
 }
 
 // A groupMap tells which consumer group of the target stands for which of the source: that of the same ID, or else that of the same name.

@@ -89,6 +89,9 @@ func newRun(ctx context.Context, m Moment, source, target iot.View, o Options) (
 			return nil, err
 		}
 	}
+	if o.Products != nil {
+		from = from.only(o.Products)
+	}
 	at := o
 	at.Products = from.Products
 	if at.Products == nil {
@@ -116,7 +119,11 @@ func (r *run) unread(k Kind, at iot.View, why string) {
 	r.report.Unread = append(r.report.Unread, Unread{k, at.Info.String(), why})
 }
 
-const noMeans = "the driver has no means to read it"
+// Why something was not read.
+const (
+	noMeans    = "the driver has no means to read it"
+	notAllowed = "the credentials do not allow it"
+)
 
 // foretell reads the labels of devices at the source: none of them comes along.
 func (r *run) foretell() error {
@@ -142,7 +149,7 @@ func (r *run) foretell() error {
 	ids := sampled(r.devices(), step, func(id iot.DeviceID) iot.DeviceID { return id }, &cover.Devices)
 	for d, err := range ReadDevices(r.ctx, at, ids, r.o) {
 		if err != nil {
-			return r.denied(Label, r.source, err)
+			return r.denied(err)
 		}
 		cover.Read++
 		if len(d.Labels) > 0 {
@@ -158,12 +165,12 @@ func (r *run) foretell() error {
 	return nil
 }
 
-// denied lets a kind be unread that the credentials do not allow. What has to be kept must be read.
-func (r *run) denied(k Kind, at iot.View, err error) error {
+// denied lets labels be unread that the credentials do not allow. What has to be kept must be read.
+func (r *run) denied(err error) error {
 	if !errors.Is(err, iot.Denied) || r.o.Keep != nil {
 		return err
 	}
-	r.unread(k, at, "the credentials do not allow it")
+	r.unread(Label, r.source, notAllowed)
 	return nil
 }
 
@@ -184,15 +191,17 @@ func (r *run) devices() iter.Seq2[iot.DeviceID, error] {
 	}
 }
 
-// count returns how many devices of the products an instance has.
-func (r *run) count(at iot.View) (int, error) {
+// count returns how many devices of the products instances have.
+func (r *run) count(instances ...iot.View) (int, error) {
 	total := 0
-	for _, key := range r.from.Products {
-		p, err := patiently(r.ctx, r.o.Clock, func() (iot.Product, error) { return at.Product(r.ctx, key) })
-		if err != nil && !errors.Is(err, iot.NotFound) {
-			return 0, fmt.Errorf("configdiff: read product %s of %s: %w", key, at.Info, err)
+	for _, at := range instances {
+		for _, key := range r.from.Products {
+			p, err := patiently(r.ctx, r.o.Clock, func() (iot.Product, error) { return at.Product(r.ctx, key) })
+			if err != nil && !errors.Is(err, iot.NotFound) {
+				return 0, fmt.Errorf("configdiff: read product %s of %s: %w", key, at.Info, err)
+			}
+			total += p.Devices
 		}
-		total += p.Devices
 	}
 	return total, nil
 }
@@ -205,35 +214,47 @@ func (r *run) compareKept() error {
 		}
 		return nil
 	}
-	for _, x := range []struct {
-		kind  Kind
-		there bool
-	}{{Label, r.target.Config.Labels != nil}, {Shadow, r.target.Config.Shadows != nil}} {
-		if !x.there {
-			r.unread(x.kind, r.target, noMeans)
-		}
-	}
-	total, err := r.count(r.target)
+	total, err := r.count(r.source, r.target) // about as many as were kept
 	if err != nil {
 		return err
 	}
-	cover := Coverage{Kind: Label}
+	reader, err := newDeviceReader(r.ctx, r.target, r.o)
+	if err != nil {
+		return err
+	}
+	reader.denied = map[Kind]bool{}
+	var cover Coverage
 	kept := sampled(r.kept(), r.o.step(total), func(d DeviceConfig) iot.DeviceID { return d.Device }, &cover.Devices)
-	for p, err := range beside(r.ctx, r.target, kept, r.o) {
+	for p, err := range beside(reader, kept) {
 		if err != nil {
-			return r.denied(Label, r.target, err)
+			return err
 		}
 		cover.Read++
 		if p.now == nil {
 			cover.Absent++
 			continue
 		}
-		for _, d := range compareDevice(r.target, p.kept, *p.now, false) {
+		for _, d := range reader.compare(p) {
 			r.byDevice.add(d.Kind, d.Change, d.Device.ProductKey, "", d.Device)
 		}
 	}
-	r.report.Coverage = append(r.report.Coverage, cover)
+	r.cover(reader, cover)
 	return nil
+}
+
+// cover says how much of each kind was compared with what was kept.
+func (r *run) cover(reader *deviceReader, c Coverage) {
+	for _, k := range []Kind{Label, Shadow} {
+		switch {
+		case reader.denied[k]:
+			r.unread(k, r.target, notAllowed)
+		case !reader.reads(k):
+			r.unread(k, r.target, noMeans)
+		default:
+			c.Kind = k
+			r.report.Coverage = append(r.report.Coverage, c)
+		}
+	}
 }
 
 // kept yields what was kept of the products that are compared.
