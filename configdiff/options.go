@@ -30,7 +30,8 @@ type Options struct {
 	// Kept is what Keep got, for [After]: what a device that moved had at the source can be read by nobody. Nil leaves labels and shadows
 	// uncompared. It is read once.
 	Kept iter.Seq2[DeviceConfig, error]
-	// Source is the configuration of the source as it was [Read] before the migration, for [After]; nil reads it now.
+	// Source is the configuration of the source as it was [Read] before the migration, for [After], which compares what it has of Products; nil
+	// reads it now.
 	Source *Config
 }
 

@@ -48,7 +48,8 @@ func (r *Report) WriteText(w io.Writer) error {
 		for _, d := range list {
 			p.printf("    %s, %s: %s%s\n", d.Kind, d.Change, iot.Printable(d.Why), iot.Printable(d.sample()))
 			for _, f := range d.Fields {
-				p.printf("      %s: %s -> %s\n", iot.Printable(clip(f.Path)), value(f.Source), value(f.Target))
+				source, target := f.values()
+				p.printf("      %s: %s -> %s\n", iot.Printable(clip(f.Path)), source, target)
 			}
 			if d.Do != "" {
 				p.printf("      do: %s\n", iot.Printable(d.Do))
@@ -79,7 +80,8 @@ func (r *Report) WriteMarkdown(w io.Writer) error {
 		for _, d := range list {
 			var fields []string
 			for _, f := range d.Fields {
-				fields = append(fields, fmt.Sprintf("%s: %s → %s", markdown(clip(f.Path)), markdown(value(f.Source)), markdown(value(f.Target))))
+				source, target := f.values()
+				fields = append(fields, fmt.Sprintf("%s: %s → %s", markdown(clip(f.Path)), markdown(source), markdown(target)))
 			}
 			p.printf("| %s | %s | %s | %s | %s |\n", d.Kind, d.Change, markdown(d.Why+d.sample()), strings.Join(fields, "; "), markdown(d.Do))
 		}
@@ -152,19 +154,34 @@ func (d Difference) sample() string {
 	return " (" + strings.Join(names, ", ") + ")"
 }
 
-// value shows what stands on one side.
-func value(s string) string {
-	if s == "" {
+// mostShown is how many characters of a text are shown, and leadShown how many before the place where two long ones differ.
+const mostShown, leadShown = 120, 20
+
+// values shows what stands on both sides; of long texts, such as scripts, from where they differ.
+func (f Field) values() (source, target string) {
+	a, b := []rune(f.Source), []rune(f.Target)
+	same := 0
+	for same < min(len(a), len(b)) && a[same] == b[same] {
+		same++
+	}
+	if skip := same - leadShown; skip > 0 && max(len(a), len(b)) > mostShown {
+		return shown("..."+string(a[skip:]), f.Source), shown("..."+string(b[skip:]), f.Target)
+	}
+	return shown(f.Source, f.Source), shown(f.Target, f.Target)
+}
+
+// shown is a part of what stands on one side.
+func shown(part, of string) string {
+	if of == "" {
 		return "nothing"
 	}
-	return quoted(clip(s))
+	return quoted(clip(part))
 }
 
 // clip keeps a script or a long query from flooding a report.
 func clip(s string) string {
-	const most = 120
-	if r := []rune(s); len(r) > most {
-		return string(r[:most]) + "..."
+	if r := []rune(s); len(r) > mostShown {
+		return string(r[:mostShown]) + "..."
 	}
 	return s
 }

@@ -162,3 +162,21 @@ func TestOrderDoesNotCount(t *testing.T) {
 		t.Errorf("rules of one name: %+v, want the first missing, and two under a new ID", got)
 	}
 }
+
+// Of long texts that begin alike, the place where they differ is shown.
+func TestLongTextsShowWhereTheyDiffer(t *testing.T) {
+	long := strings.Repeat("var same = 1\n", 40)
+	r := &configdiff.Report{Differences: []configdiff.Difference{{
+		Kind: configdiff.Parser, Change: configdiff.Changed, Severity: configdiff.Loss, Why: "It is not the same.",
+		Fields: []configdiff.Field{{Path: "script", Source: long + "left()", Target: long + "right()"}, {Path: "draft", Source: long}},
+	}}}
+	var text, markdown bytes.Buffer
+	if err := errors.Join(r.WriteText(&text), r.WriteMarkdown(&markdown)); err != nil {
+		t.Fatal(err)
+	}
+	for _, out := range []string{text.String(), markdown.String()} {
+		if !strings.Contains(out, "left()") || !strings.Contains(out, "right()") || !strings.Contains(out, "nothing") || len(out) > 1500 {
+			t.Errorf("the difference is not shown:\n%s", out)
+		}
+	}
+}
