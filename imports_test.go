@@ -40,7 +40,7 @@ var rooms = map[string][]string{
 	"aliyun/internal/rpc":       {"iot", "aliyun/internal/words", "github.com/aliyun/alibaba-cloud-sdk-go", "golang.org/x/sync"},
 	"tslsync":                   {"iot", "migrate", "golang.org/x/sync"},
 	"configdiff":                {"iot", "tslsync"},
-	"carry":                     {"iot", "configdiff"},
+	"carry":                     {"iot", "configdiff", "golang.org/x/sync"},
 	"aliyun/internal/subscribe": {"iot", "aliyun/internal/words", "github.com/Azure/go-amqp"},
 	"internal/soak":             {},
 	"internal/load":             {},

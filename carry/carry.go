@@ -7,6 +7,8 @@ import (
 	"iter"
 	"slices"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/iotferry/iotferry/configdiff"
 	"github.com/iotferry/iotferry/iot"
 )
@@ -80,8 +82,11 @@ func (c *carrier) prepare() error {
 // groups finds or creates the groups that are kept.
 func (c *carrier) groups(kept []iot.DeviceGroup) error {
 	reader, writer := c.target.Config.DeviceGroups, c.target.Configure.DeviceGroups
-	if len(kept) == 0 || reader == nil || writer == nil {
+	if len(kept) == 0 {
 		return nil
+	}
+	if reader == nil || writer == nil {
+		return &iot.Error{Kind: iot.Invalid, Op: "carry", Message: "groups of devices are kept, and the driver has no means to read and write them"}
 	}
 	c.ids = map[string]string{}
 	for g, err := range reader.DeviceGroups(c.ctx) {
@@ -99,7 +104,7 @@ func (c *carrier) groups(kept []iot.DeviceGroup) error {
 		made := iot.DeviceGroup{Name: g.Name, Description: g.Description, Parent: c.ids[names[g.Parent]]}
 		made, err := writer.CreateDeviceGroup(c.ctx, made)
 		if errors.Is(err, iot.Conflict) || errors.Is(err, iot.UnknownOutcome) {
-			return later("group %q was created, but %s does not show it yet", g.Name, c.target.Info)
+			return later(err, "group %q is not shown by %s yet", g.Name, c.target.Info)
 		}
 		if err != nil {
 			return fmt.Errorf("create group %q at %s: %w", g.Name, c.target.Info, err)
@@ -111,8 +116,8 @@ func (c *carrier) groups(kept []iot.DeviceGroup) error {
 }
 
 // later is an error after which the same call may work.
-func later(format string, args ...any) error {
-	return &iot.Error{Kind: iot.Transient, Op: "carry", Message: fmt.Sprintf(format, args...)}
+func later(cause error, format string, args ...any) error {
+	return &iot.Error{Kind: iot.Transient, Op: "carry", Message: fmt.Sprintf(format, args...), Err: cause}
 }
 
 // devices goes through the records, batch by batch: what a batch needs is done before it is marked as carried.
@@ -143,19 +148,19 @@ func (c *carrier) devices() error {
 
 // batch carries some devices; n is how many records there are up to its end.
 func (c *carrier) batch(list []configdiff.DeviceConfig, n int) error {
-	there, err := c.read(list)
+	done := make([]outcome, len(list))
+	group, ctx := errgroup.WithContext(c.ctx)
+	group.SetLimit(writers)
+	for i, d := range list {
+		group.Go(func() (err error) {
+			done[i], err = c.labels(ctx, d)
+			return err
+		})
+	}
+	err := group.Wait()
+	c.count(list, done)
 	if err != nil {
 		return err
-	}
-	for _, d := range list {
-		now, ok := there[d.Device]
-		if !ok {
-			c.result.Absent++
-			continue
-		}
-		if err := c.device(d, now); err != nil {
-			return err
-		}
 	}
 	if err := c.fill(); err != nil {
 		return err
@@ -164,60 +169,79 @@ func (c *carrier) batch(list []configdiff.DeviceConfig, n int) error {
 	return c.store.Save(c.ctx, Record{Carried: &Progress{Name: c.o.Name, Devices: n}})
 }
 
-// read reads the labels that devices have at the target already.
-func (c *carrier) read(list []configdiff.DeviceConfig) (map[iot.DeviceID]map[string]string, error) {
-	var ids iter.Seq2[iot.DeviceID, error] = func(yield func(iot.DeviceID, error) bool) {
-		for _, d := range list {
-			if !yield(d.Device, nil) {
-				return
-			}
-		}
-	}
-	at := c.target.View
-	at.Config.Shadows = nil // they have come along
-	there := make(map[iot.DeviceID]map[string]string, len(list))
-	for d, err := range configdiff.ReadDevices(c.ctx, at, ids, configdiff.Options{Clock: c.o.Clock}) {
-		if err != nil {
-			return nil, err
-		}
-		there[d.Device] = d.Labels
-	}
-	return there, nil
-}
+// writers is how many devices get their labels at once: it hides the network's latency, and the driver's pacer keeps the pace.
+const writers = 16
 
-// device sets the labels that are missing, and notes the groups.
-func (c *carrier) device(d configdiff.DeviceConfig, now map[string]string) error {
-	missing, differs := map[string]string{}, false
+// An outcome is what became of the labels of a device.
+type outcome struct{ there, differs, tooMany, got bool }
+
+// labels sets the labels that a device at the target does not have.
+func (c *carrier) labels(ctx context.Context, d configdiff.DeviceConfig) (out outcome, err error) {
+	now, err := c.read(ctx, d.Device)
+	if now == nil || err != nil {
+		return out, err
+	}
+	out.there = true
+	missing := map[string]string{}
 	for name, value := range d.Labels {
-		was, ok := now[name]
+		was, ok := now.Labels[name]
 		if !ok {
 			missing[name] = value
 		}
-		differs = differs || ok && was != value
+		out.differs = out.differs || ok && was != value
 	}
-	if differs {
-		c.result.Differing++
+	if len(missing) == 0 {
+		return out, nil
 	}
-	switch {
-	case len(missing) == 0:
-	case len(missing)+len(now) > iot.MaxLabels:
-		c.result.TooMany++
-	default:
-		err := c.target.Configure.Labels.SetLabels(c.ctx, d.Device, missing)
-		if errors.Is(err, iot.UnknownOutcome) {
-			return later("whether device %s got its labels is not known yet", d.Device)
-		}
+	if out.tooMany = len(missing)+len(now.Labels) > iot.MaxLabels; out.tooMany {
+		return out, nil
+	}
+	err = c.target.Configure.Labels.SetLabels(ctx, d.Device, missing)
+	if errors.Is(err, iot.UnknownOutcome) {
+		return out, later(err, "whether device %s got its labels is not known yet", d.Device)
+	}
+	if err != nil {
+		return out, fmt.Errorf("set the labels of device %s: %w", d.Device, err)
+	}
+	out.got = true
+	return out, nil
+}
+
+// read reads the labels that a device has at the target already; nil if it is not there.
+func (c *carrier) read(ctx context.Context, id iot.DeviceID) (now *configdiff.DeviceConfig, err error) {
+	var one iter.Seq2[iot.DeviceID, error] = func(yield func(iot.DeviceID, error) bool) { yield(id, nil) }
+	at := c.target.View
+	at.Config.Shadows = nil // they have come along
+	for d, err := range configdiff.ReadDevices(ctx, at, one, configdiff.Options{Clock: c.o.Clock}) {
 		if err != nil {
-			return fmt.Errorf("set the labels of device %s: %w", d.Device, err)
+			return nil, err
 		}
-		c.result.Labels++
+		now = &d
 	}
-	for _, name := range d.Groups {
-		if id := c.ids[name]; id != "" {
-			c.joining[id] = append(c.joining[id], d.Device)
+	return now, nil
+}
+
+// count adds up what was done, and notes the groups of the devices that are there.
+func (c *carrier) count(list []configdiff.DeviceConfig, done []outcome) {
+	for i, d := range list {
+		switch out := done[i]; {
+		case !out.there:
+			c.result.Absent++
+			continue
+		case out.got:
+			c.result.Labels++
+		case out.tooMany:
+			c.result.TooMany++
+		}
+		if done[i].differs {
+			c.result.Differing++
+		}
+		for _, name := range d.Groups {
+			if id := c.ids[name]; id != "" {
+				c.joining[id] = append(c.joining[id], d.Device)
+			}
 		}
 	}
-	return nil
 }
 
 // fill puts the devices of a batch into their groups.
@@ -231,7 +255,7 @@ func (c *carrier) fill() error {
 		for part := range slices.Chunk(c.joining[id], iot.MaxGroupDevices) {
 			added, err := c.target.Configure.DeviceGroups.AddToDeviceGroup(c.ctx, id, part)
 			if errors.Is(err, iot.UnknownOutcome) {
-				return later("whether %d devices are in group %s is not known yet", len(part), id)
+				return later(err, "whether %d devices are in group %s is not known yet", len(part), id)
 			}
 			if err != nil {
 				return fmt.Errorf("put devices into group %s: %w", id, err)

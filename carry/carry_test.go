@@ -8,6 +8,7 @@ import (
 	"iter"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -224,7 +225,7 @@ func TestResumed(t *testing.T) {
 		return calls, store.saves
 	}
 	calls, saves := count()
-	if calls < 100 || saves != 3 { // the groups, the devices, how far it came
+	if calls < 100 || saves != 4 { // the groups, the devices, that these are all, how far it came
 		t.Fatalf("%d calls and %d saves", calls, saves)
 	}
 	step := 1
@@ -390,6 +391,103 @@ func TestWithoutMeans(t *testing.T) {
 	if _, err := carry.Carry(t.Context(), w.p.Target, store, options(w.clock)); !errors.Is(err, iot.Invalid) {
 		t.Errorf("Carry: %v", err)
 	}
+}
+
+// Groups that are kept, and that the target's driver cannot create, are not passed over.
+func TestWithoutMeansForGroups(t *testing.T) {
+	w, store := newWorld(t), &carry.Memory{}
+	if err := carry.Keep(t.Context(), w.p.Source.View, store, options(w.clock)); err != nil {
+		t.Fatal(err)
+	}
+	w.move(fleet)
+	w.p.Target.Configure.DeviceGroups = nil
+	if _, err := carry.Carry(t.Context(), w.p.Target, store, options(w.clock)); !errors.Is(err, iot.Invalid) || !strings.Contains(err.Error(), "groups") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// A group that is created or renamed while devices are read comes along like the others.
+func TestGroupsThatChangeWhileKept(t *testing.T) {
+	w, store := newWorld(t), &carry.Memory{}
+	o := options(w.clock)
+	o.Products = append(o.Products, migratetest.PreRegisteredProduct)
+	late := iot.DeviceID{ProductKey: migratetest.PreRegisteredProduct, DeviceName: "prereg-0000"}
+	for d, err := range w.p.Source.Devices(t.Context(), late.ProductKey) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		late = d.ID
+	}
+	source := w.p.Source.View
+	source.Config.Labels = onLabels{source.Config.Labels, func(id iot.DeviceID) {
+		if id.ProductKey != migratetest.DirectProduct || id.DeviceName != "direct-0000" {
+			return
+		}
+		err := w.cloud.SetupSource(migratetest.Setup{
+			DeviceGroups: []iot.DeviceGroup{{ID: "site0001", Name: "site_one"}, {ID: "late0001", Name: "late_1", Parent: "site0001"}},
+			Members:      map[string][]iot.DeviceID{"site0001": {late}, "late0001": {late}},
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	}}
+	if err := carry.Keep(t.Context(), source, store, o); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := carry.Carry(t.Context(), w.p.Source, store, o); err != nil {
+		t.Fatal(err)
+	}
+	for d, err := range carry.Check(t.Context(), w.p.Source.View, store, o) {
+		if err != nil || d.Device == late && d.Change == configdiff.Missing {
+			t.Errorf("%+v, %v", d, err)
+		}
+	}
+	w.move(1)
+	if _, err := carry.Carry(t.Context(), w.p.Target, store, o); err != nil {
+		t.Fatal(err)
+	}
+	names := map[string]bool{}
+	for g, err := range w.p.Target.Config.DeviceGroups.DeviceGroups(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		names[g.Name] = true
+	}
+	if !names["late_1"] || !names["site_one"] {
+		t.Errorf("the target has %v", names)
+	}
+}
+
+// onLabels does something when the labels of a device are read.
+type onLabels struct {
+	iot.LabelReader
+	do func(iot.DeviceID)
+}
+
+func (o onLabels) Labels(ctx context.Context, id iot.DeviceID) (map[string]string, error) {
+	o.do(id)
+	return o.LabelReader.Labels(ctx, id)
+}
+
+// A refusal that waiting may not heal is told with the platform's words.
+func TestRefusalIsTold(t *testing.T) {
+	w, store := newWorld(t), &carry.Memory{}
+	if err := carry.Keep(t.Context(), w.p.Source.View, store, options(w.clock)); err != nil {
+		t.Fatal(err)
+	}
+	w.move(fleet)
+	w.p.Target.Configure.DeviceGroups = crowded{}
+	_, err := carry.Carry(t.Context(), w.p.Target, store, options(w.clock))
+	if iot.KindOf(err) != iot.Transient || !strings.Contains(err.Error(), "no room for more groups") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// crowded has no room for another group.
+type crowded struct{ iot.DeviceGroupWriter }
+
+func (crowded) CreateDeviceGroup(context.Context, iot.DeviceGroup) (iot.DeviceGroup, error) {
+	return iot.DeviceGroup{}, &iot.Error{Kind: iot.Conflict, Message: "no room for more groups"}
 }
 
 // A store whose reading fails ends every step with its error.

@@ -33,14 +33,21 @@ func Keep(ctx context.Context, source iot.View, store Store, o Options) error {
 	if err != nil {
 		return err
 	}
-	if err := keepGroups(ctx, source, store, known); err != nil {
+	if err := keepGroups(ctx, source, store, known); err != nil { // also if there is no product
 		return err
 	}
 	for _, key := range o.Products {
 		if known.products[key] {
 			continue
 		}
-		if err := keepProduct(ctx, source, store, o, key, known.devices[key]); err != nil {
+		err := keepProduct(ctx, source, store, o, key, known.devices[key])
+		if err == nil { // devices may be in groups that were created meanwhile
+			err = keepGroups(ctx, source, store, known)
+		}
+		if err == nil {
+			err = store.Save(ctx, Record{Kept: key})
+		}
+		if err != nil {
 			return fmt.Errorf("keep the devices of %s: %w", key, err)
 		}
 		known.products[key] = true
@@ -52,11 +59,11 @@ func Keep(ctx context.Context, source iot.View, store Store, o Options) error {
 type kept struct {
 	products map[string]bool
 	devices  map[string]map[string]bool // names, of products that are kept in part
-	groups   map[string]bool            // by ID
+	groups   map[string]iot.DeviceGroup // by ID, as they were last
 }
 
 func readKept(ctx context.Context, store Store, products []string) (*kept, error) {
-	k := &kept{products: map[string]bool{}, devices: map[string]map[string]bool{}, groups: map[string]bool{}}
+	k := &kept{products: map[string]bool{}, devices: map[string]map[string]bool{}, groups: map[string]iot.DeviceGroup{}}
 	for _, key := range products {
 		k.devices[key] = map[string]bool{}
 	}
@@ -65,7 +72,7 @@ func readKept(ctx context.Context, store Store, products []string) (*kept, error
 		case err != nil:
 			return nil, fmt.Errorf("read what is kept: %w", err)
 		case r.Group != nil:
-			k.groups[r.Group.ID] = true
+			k.groups[r.Group.ID] = *r.Group
 		case r.Device != nil:
 			if names := k.devices[r.Device.Device.ProductKey]; names != nil {
 				names[r.Device.Device.DeviceName] = true
@@ -87,11 +94,20 @@ func keepGroups(ctx context.Context, source iot.View, store Store, known *kept) 
 		if err != nil {
 			return fmt.Errorf("keep the groups of devices: %w", err)
 		}
-		if !known.groups[g.ID] {
+		if known.groups[g.ID] != g {
 			records = append(records, Record{Group: &g})
 		}
 	}
-	return store.Save(ctx, records...)
+	if len(records) == 0 {
+		return nil
+	}
+	if err := store.Save(ctx, records...); err != nil {
+		return err
+	}
+	for _, r := range records {
+		known.groups[r.Group.ID] = *r.Group
+	}
+	return nil
 }
 
 func keepProduct(ctx context.Context, source iot.View, store Store, o Options, key string, have map[string]bool) error {
@@ -114,7 +130,7 @@ func keepProduct(ctx context.Context, source iot.View, store Store, o Options, k
 			records = records[:0]
 		}
 	}
-	return store.Save(ctx, append(records, Record{Kept: key})...)
+	return store.Save(ctx, records...)
 }
 
 // Kept yields what a store holds of the devices of products, in the order in which they were kept: for [configdiff.Options].Kept.

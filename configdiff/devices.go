@@ -177,42 +177,39 @@ func desired(shadow json.RawMessage) json.RawMessage {
 	return s.State.Desired
 }
 
-// inOrder does something with several items at once and yields the results in the order of the items. No goroutine outlives a batch.
+// inOrder does something with several items at once, always as many as there are readers, and yields the results in the order of the items. No
+// goroutine outlives it.
 func inOrder[T, R any](items iter.Seq2[T, error], do func(T) (R, error)) iter.Seq2[R, error] {
+	type result struct {
+		value R
+		err   error
+	}
 	return func(yield func(R, error) bool) {
-		type result struct {
-			value R
-			err   error
-		}
-		batch := make([]T, 0, readers)
-		flush := func() bool {
-			results := make([]result, len(batch))
-			var wg sync.WaitGroup
-			for i, item := range batch {
-				wg.Go(func() { results[i].value, results[i].err = do(item) })
-			}
-			wg.Wait()
-			batch = batch[:0]
-			for _, r := range results {
-				if !yield(r.value, r.err) || r.err != nil {
-					return false
-				}
-			}
-			return true
+		var wg sync.WaitGroup
+		defer wg.Wait()
+		var due []chan result // the oldest first
+		next := func() bool {
+			r := <-due[0]
+			due = due[1:]
+			return yield(r.value, r.err) && r.err == nil
 		}
 		for item, err := range items {
+			c := make(chan result, 1)
+			due = append(due, c)
 			if err != nil {
-				if flush() {
-					var none R
-					yield(none, err)
-				}
-				return
+				c <- result{err: err}
+				break
 			}
-			if batch = append(batch, item); len(batch) == readers && !flush() {
+			wg.Go(func() {
+				value, err := do(item)
+				c <- result{value, err}
+			})
+			if len(due) == readers && !next() {
 				return
 			}
 		}
-		flush()
+		for len(due) > 0 && next() {
+		}
 	}
 }
 

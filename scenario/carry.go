@@ -55,8 +55,7 @@ func (g *guide) carryOver(ctx context.Context, env *migrate.Env) error {
 		return fmt.Errorf("carry: %w", err)
 	}
 	var list []configdiff.DeviceDifference
-	var first *configdiff.DeviceDifference
-	missing := 0
+	var missing lack
 	for d, err := range carry.Check(ctx, env.Platform.Target.View, g.Carry, o) {
 		if err != nil {
 			return fmt.Errorf("carry: look at what was carried: %w", err)
@@ -64,21 +63,51 @@ func (g *guide) carryOver(ctx context.Context, env *migrate.Env) error {
 		if len(list) < maxDifferences {
 			list = append(list, d)
 		}
-		if d.Change == configdiff.Missing && d.Kind != configdiff.Shadow {
-			if missing++; first == nil {
-				first = &d
-			}
+		missing.add(d)
+	}
+	if missing.devices > 0 { // if there is another try, it goes through all devices anew
+		if err := carry.Restart(ctx, g.Carry, o); err != nil {
+			return fmt.Errorf("carry: %w", err)
 		}
 	}
 	if g.Carried != nil {
 		return g.Carried(ctx, env, result, list)
 	}
-	if missing == 0 {
+	return missing.err(result)
+}
+
+// A lack counts the devices that do not have all that was kept of them.
+type lack struct {
+	devices int
+	first   configdiff.DeviceDifference
+	last    iot.DeviceID // those of a device come one after the other
+}
+
+func (l *lack) add(d configdiff.DeviceDifference) {
+	if d.Change != configdiff.Missing || d.Kind == configdiff.Shadow || d.Device == l.last {
+		return
+	}
+	if l.last = d.Device; l.devices == 0 {
+		l.first = d
+	}
+	l.devices++
+}
+
+// err says what is missing, and, as far as it is known, why; nil if nothing is.
+func (l *lack) err(r carry.Result) error {
+	if l.devices == 0 {
 		return nil
 	}
-	if err := carry.Restart(ctx, g.Carry, o); err != nil {
-		return fmt.Errorf("carry: %w", err)
+	who := fmt.Sprintf("%d devices lack", l.devices)
+	if l.devices == 1 {
+		who = "1 device lacks"
 	}
-	return &iot.Error{Kind: iot.Transient, Op: "carry", Message: fmt.Sprintf(
-		"%d devices lack labels or groups, such as %s %s", missing, first.Device, first.Fields[0].Path)}
+	text := fmt.Sprintf("%s labels or groups, such as %s %s", who, l.first.Device, l.first.Fields[0].Path)
+	if r.TooMany > 0 {
+		text += fmt.Sprintf("; of %d the labels would be more than %d with those that they have at the target: remove some there", r.TooMany, iot.MaxLabels)
+	}
+	if r.Full > 0 {
+		text += fmt.Sprintf("; %d times a device is in %d groups at the target already: take it out of some", r.Full, iot.MaxGroupsOfDevice)
+	}
+	return &iot.Error{Kind: iot.Transient, Op: "carry", Message: text}
 }

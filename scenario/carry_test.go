@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -112,6 +113,21 @@ func TestCarryStages(t *testing.T) {
 	if err := last.Do(t.Context(), env); !errors.Is(err, iot.Transient) || !strings.Contains(err.Error(), "direct-0000 label.name") {
 		t.Errorf("a platform that forgets: got %v", err)
 	}
+	o.Carried = func(_ context.Context, _ *migrate.Env, r carry.Result, list []configdiff.DeviceDifference) error {
+		if r.Devices != 6 || len(list) != 1 {
+			t.Errorf("told of %+v and %v, want another try, and one device", r, list)
+		}
+		return iot.Transient
+	}
+	told, err := scenario.Direct(o).Stages(directLane())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // a caller who wants another try gets one
+		if err := told[len(told)-2].Do(t.Context(), env); !errors.Is(err, iot.Transient) {
+			t.Errorf("the caller's error became %v", err)
+		}
+	}
 	env.Platform = cloud.Platform()
 	if err := last.Do(t.Context(), env); err != nil {
 		t.Errorf("a platform that does not: %v", err)
@@ -122,3 +138,51 @@ func TestCarryStages(t *testing.T) {
 type oblivious struct{}
 
 func (oblivious) SetLabels(context.Context, iot.DeviceID, map[string]string) error { return nil }
+
+// What cannot be carried is told with its reason, and each device counts once.
+func TestCarrySaysWhy(t *testing.T) {
+	cloud, c := labelled(t)
+	stages, err := scenario.Direct(scenario.Options{Carry: &carry.Memory{}}).Stages(directLane())
+	if err != nil {
+		t.Fatal(err)
+	}
+	env := &migrate.Env{Campaign: "spring", Lane: lane(product(migratetest.DirectProduct, iot.Direct, iot.AuthPerDevice, iot.Custom)), Platform: cloud.Platform(), Clock: c}
+	var keep, give func(context.Context, *migrate.Env) error
+	for _, s := range stages {
+		switch s.Name {
+		case "keep":
+			keep = s.Do
+		case "carry":
+			give = s.Do
+		}
+	}
+	if err := keep(t.Context(), env); err != nil {
+		t.Fatal(err)
+	}
+	task := migrate.ConsoleTask{Target: env.Platform.Target.Info, Products: []migrate.ConsoleProduct{
+		{ProductKey: migratetest.DirectProduct, DeviceNames: []string{"direct-0000", "direct-0001"}}}}
+	for _, task.Kind = range []migrate.ConsoleKind{migrate.ConsoleCreate, migrate.ConsoleGray} {
+		if err := cloud.Operator().Perform(t.Context(), task); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.Advance(time.Minute)
+	full := iot.DeviceID{ProductKey: migratetest.DirectProduct, DeviceName: "direct-0000"}
+	target := migratetest.Setup{Labels: map[iot.DeviceID]map[string]string{full: {}}, Members: map[string][]iot.DeviceID{}}
+	for n := range 100 {
+		target.Labels[full][fmt.Sprint("label", n)] = "x"
+	}
+	for n := range 10 {
+		g := iot.DeviceGroup{ID: fmt.Sprint("full000", n), Name: fmt.Sprint("full_", n)}
+		target.DeviceGroups, target.Members[g.ID] = append(target.DeviceGroups, g), []iot.DeviceID{full}
+	}
+	if err := cloud.SetupTarget(target); err != nil {
+		t.Fatal(err)
+	}
+	err = give(t.Context(), env)
+	for _, want := range []string{"1 device lacks", "more than 100", "in 10 groups"} {
+		if !errors.Is(err, iot.Transient) || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want it to say %q", err, want)
+		}
+	}
+}

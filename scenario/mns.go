@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"unicode/utf8"
 
 	"github.com/iotferry/iotferry/iot"
 	"github.com/iotferry/iotferry/migrate"
@@ -178,7 +179,7 @@ func (g *guide) fromMNS() []migrate.Stage {
 
 // checkGroupName checks the name of a consumer group.
 func checkGroupName(field, name string) error {
-	if n := len(name); n < minGroupName || n > maxGroupName {
+	if n := utf8.RuneCountInString(name); n < minGroupName || n > maxGroupName {
 		return refuse("%s %q has %d characters: %d to %d are allowed", field, name, n, minGroupName, maxGroupName)
 	}
 	return nil

@@ -184,13 +184,32 @@ type unpaced struct{}
 func (unpaced) Wait(ctx context.Context, _ string) error { return ctx.Err() }
 func (unpaced) Throttled(string)                         {}
 
+// crowded has no room for another group.
+type crowded struct{ iot.Subscriber }
+
+func (crowded) CreateGroup(context.Context, string) (iot.ConsumerGroup, error) {
+	return iot.ConsumerGroup{}, &iot.Error{Kind: iot.Conflict, Op: "CreateConsumerGroup", Message: "1000 groups already"}
+}
+
 func TestMNSSwitchRefuses(t *testing.T) {
 	cloud, _ := mnsCloud(t, nil)
 	source := cloud.Platform().Source
 	m := mnsSwitch()
-	m.Group = "abc"
-	if _, err := m.Apply(t.Context(), source); !errors.Is(err, iot.Invalid) {
-		t.Errorf("a short name: %v", err)
+	for _, short := range []string{"abc", "消费组"} {
+		m.Group = short
+		if _, err := m.Apply(t.Context(), source); !errors.Is(err, iot.Invalid) || !strings.Contains(err.Error(), "3 characters") {
+			t.Errorf("a short name: %v", err)
+		}
+	}
+	m.Group = "十二个字符的消费组名称呀" // three bytes each
+	if _, err := m.Apply(t.Context(), source); err != nil {
+		t.Errorf("twelve characters: %v", err)
+	}
+	count := cloud.Platform().Source
+	count.Subscriber = crowded{}
+	m.Group = "one too many"
+	if _, err := m.Apply(t.Context(), count); iot.KindOf(err) != iot.Transient || !strings.Contains(err.Error(), "1000 groups already") {
+		t.Errorf("an account without room for a group: %v", err)
 	}
 	var groups []string
 	for n := range 10 {

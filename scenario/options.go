@@ -83,8 +83,9 @@ type Options struct {
 	// the last has: see package carry. All lanes of a campaign share one, and every process of it needs the same. Nil leaves
 	// labels and groups to the caller. A return of the lane needs nothing: what a device had at the source is there again.
 	Carry carry.Store
-	// Carried is told what was carried, and what differs still, before the stage ends; its error is the stage's. Nil ends the
-	// stage when nothing that was kept is missing, and tries again until its deadline otherwise.
+	// Carried is told what was carried in this try, and the first 10,000 of what differs still, before the stage ends; its error is the stage's.
+	// After an error of kind [iot.Transient] everything that is missing is carried again. Nil ends the stage when nothing that was
+	// kept is missing, and tries again until its deadline otherwise.
 	Carried func(context.Context, *migrate.Env, carry.Result, []configdiff.DeviceDifference) error
 	// MaxBacklog is how many messages may still wait in each of the product's consumer groups at the source for the
 	// subscription to count as proven. Zero means none; a busy group is rarely empty.

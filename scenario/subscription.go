@@ -51,7 +51,7 @@ func findOrCreate(ctx context.Context, op string, at iot.Instance, name string) 
 	}
 	g, err := at.CreateGroup(ctx, name)
 	if errors.Is(err, iot.Conflict) || errors.Is(err, iot.UnknownOutcome) {
-		return "", notYet(op, "group %q was created, but %s does not show it yet", name, at.Info)
+		return "", &iot.Error{Kind: iot.Transient, Op: op, Message: fmt.Sprintf("group %q is not shown by %s yet", name, at.Info), Err: err}
 	}
 	if err != nil {
 		return "", fmt.Errorf("%s: create group %q at %s: %w", op, name, at.Info, err)
