@@ -30,6 +30,7 @@ type prospect struct {
 	features []iot.Feature
 	declared bool
 	blocked  bool
+	observed bool // of the blocked: an API shows it, at least one of the reasons
 	leads    bool // sub-devices follow gateways of it
 	tie      int  // a prospect of the same lane with an index not above its own; its own for the first one
 }
@@ -202,6 +203,7 @@ func (in *inspection) deviceFacts() map[iot.DeviceID]deviceFact {
 // holds returns whether a family has to stay, and why. A direct device of a blocked product gives no
 // reason of its own.
 func (in *inspection) holds(f topology.Family, facts map[iot.DeviceID]deviceFact) (issues []Issue, held bool) {
+	basis := BasisDeclared // of what blocks products
 	last := in.of(f.ID(), 0)
 	if f.Gateway.IsZero() && in.prospects[last].blocked {
 		return nil, true
@@ -211,6 +213,9 @@ func (in *inspection) holds(f topology.Family, facts map[iot.DeviceID]deviceFact
 		last = in.of(id, last)
 		if in.prospects[last].blocked {
 			hits[familyBlocked] = append(hits[familyBlocked], id)
+			if in.prospects[last].observed {
+				basis = BasisObserved
+			}
 		}
 		if len(facts) == 0 {
 			continue
@@ -227,7 +232,7 @@ func (in *inspection) holds(f topology.Family, facts map[iot.DeviceID]deviceFact
 	}
 	for hold, devices := range hits {
 		if len(devices) > 0 {
-			issues = append(issues, familyHold(hold).issue(f.ID(), devices))
+			issues = append(issues, familyHold(hold).issue(f.ID(), devices, basis))
 		}
 	}
 	return issues, len(issues) > 0

@@ -1,10 +1,11 @@
 package migrate
 
 import (
+	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"iter"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,7 +16,8 @@ import (
 // effect, so they tell whether a campaign may make them.
 type accessTrial struct {
 	view    iot.View
-	product iot.Product // the first with a thing model, else the first
+	like    *accessTrial // of the source: what the target is asked about as long as it has nothing; nil for the source itself
+	product iot.Product  // the first with a thing model, else the first
 	device  iot.DeviceID
 	gateway iot.DeviceID
 	sub     iot.DeviceID
@@ -26,60 +28,81 @@ type accessTrial struct {
 	missing bool     // a denied one is needed for the survey
 }
 
+// A surveyNeed tells of which instances the survey calls an API.
+type surveyNeed uint8
+
+const (
+	needless surveyNeed = iota
+	ofSource
+	ofBoth
+)
+
 // A trialRead is one reading API. It returns [iot.NotFound] as an answer like every other.
 type trialRead struct {
-	api    string
-	survey bool // the survey needs it
-	read   func(context.Context, *accessTrial) error
+	api  string
+	need surveyNeed
+	read func(context.Context, *accessTrial) error
 }
 
 func trialReads() []trialRead {
 	return []trialRead{
-		{"QueryProductList", true, func(ctx context.Context, t *accessTrial) error { return t.findProduct(ctx) }},
-		{"QueryProduct", true, func(ctx context.Context, t *accessTrial) error {
+		{"QueryProductList", ofSource, func(ctx context.Context, t *accessTrial) error { return t.findProduct(ctx) }},
+		{"QueryProduct", ofBoth, func(ctx context.Context, t *accessTrial) error {
 			_, err := t.view.Product(ctx, t.product.Key)
 			return err
 		}},
-		{"QueryDevice", true, func(ctx context.Context, t *accessTrial) error { return t.findDevice(ctx) }},
-		{"BatchGetDeviceState", false, func(ctx context.Context, t *accessTrial) error {
+		{"QueryDevice", ofBoth, func(ctx context.Context, t *accessTrial) error { return t.findDevice(ctx) }},
+		{"BatchGetDeviceState", needless, func(ctx context.Context, t *accessTrial) error {
 			_, err := t.view.States(ctx, t.product.Key, []string{t.device.DeviceName})
 			return err
 		}},
-		{"ListDistributedDevice", true, func(ctx context.Context, t *accessTrial) error {
+		{"ListDistributedDevice", ofSource, func(ctx context.Context, t *accessTrial) error {
 			return first(t.view.Distributed(ctx, t.product.Key), nil)
 		}},
-		{"GetThingTopo", true, func(ctx context.Context, t *accessTrial) error {
-			return first(t.view.Children(ctx, t.gateway), &t.sub)
+		{"GetThingTopo", ofSource, func(ctx context.Context, t *accessTrial) error {
+			return first(t.view.Children(ctx, t.gateway), nil)
 		}},
-		{"GetGatewayBySubDevice", false, func(ctx context.Context, t *accessTrial) error {
+		{"GetGatewayBySubDevice", needless, func(ctx context.Context, t *accessTrial) error {
 			_, err := t.view.GatewayOf(ctx, t.sub)
 			return err
 		}},
-		{"QueryThingModelPublished", false, func(ctx context.Context, t *accessTrial) error {
+		{"QueryThingModelPublished", needless, func(ctx context.Context, t *accessTrial) error {
 			_, err := t.view.ThingModel(ctx, t.product.Key)
 			return err
 		}},
-		{"QueryDevicePropertiesData", false, func(ctx context.Context, t *accessTrial) error {
+		{"QueryDevicePropertiesData", needless, func(ctx context.Context, t *accessTrial) error {
 			now := time.Now()
 			_, err := t.view.PropertyHistory(ctx, t.device, []string{"access"}, now.Add(-time.Minute), now)
 			return err
 		}},
-		{"ListRule", true, func(ctx context.Context, t *accessTrial) error { return first(t.view.Rules(ctx), nil) }},
-		{"QuerySubscribeRelation", true, func(ctx context.Context, t *accessTrial) error {
+		{"ListRule", ofSource, func(ctx context.Context, t *accessTrial) error { return first(t.view.Rules(ctx), nil) }},
+		{"QuerySubscribeRelation", ofSource, func(ctx context.Context, t *accessTrial) error {
 			_, err := t.view.Subscriptions(ctx, t.product.Key)
 			return err
 		}},
-		{"QueryConsumerGroupList", false, func(ctx context.Context, t *accessTrial) error {
+		{"QueryConsumerGroupList", needless, func(ctx context.Context, t *accessTrial) error {
 			var g iot.ConsumerGroup
 			err := first(t.view.Groups(ctx), &g)
 			t.group = g.ID
 			return err
 		}},
-		{"QueryConsumerGroupStatus", false, func(ctx context.Context, t *accessTrial) error {
+		{"QueryConsumerGroupStatus", needless, func(ctx context.Context, t *accessTrial) error {
 			_, err := t.view.GroupStatus(ctx, t.group)
 			return err
 		}},
 	}
+}
+
+// borrow takes from the source's trial what the target has none of: an answer that it is not there is an answer.
+func (t *accessTrial) borrow() {
+	if t.like == nil {
+		return
+	}
+	if t.product.Key == "" {
+		t.product = t.like.product
+	}
+	t.device, t.gateway = cmp.Or(t.device, t.like.device), cmp.Or(t.gateway, t.like.gateway)
+	t.sub, t.group = cmp.Or(t.sub, t.like.sub), cmp.Or(t.group, t.like.group)
 }
 
 // applies reports whether there is something that an API can be asked about.
@@ -101,7 +124,7 @@ func (t *accessTrial) applies(api string) bool {
 	return t.product.Key != ""
 }
 
-// findProduct takes the first page of products, and the gateway of one of its gateway products.
+// findProduct looks through the first page of products for one with a thing model, one of gateways and one of sub-devices.
 func (t *accessTrial) findProduct(ctx context.Context) error {
 	looked := 0
 	for p, err := range t.view.Products(ctx) {
@@ -111,8 +134,11 @@ func (t *accessTrial) findProduct(ctx context.Context) error {
 		if t.product.Key == "" || t.product.DataFormat != iot.Alink && p.DataFormat == iot.Alink {
 			t.product = p
 		}
-		if p.NodeType == iot.Gateway && t.gateway.IsZero() {
+		switch {
+		case p.NodeType == iot.Gateway && t.gateway.IsZero():
 			t.gateway.ProductKey = p.Key
+		case p.NodeType == iot.SubDevice && t.sub.IsZero():
+			t.sub.ProductKey = p.Key
 		}
 		if looked++; looked == trialProducts {
 			break
@@ -121,24 +147,24 @@ func (t *accessTrial) findProduct(ctx context.Context) error {
 	return nil
 }
 
-// trialProducts is how many products are looked through for one with a thing model and one of gateways: a first page's.
+// trialProducts is how many products are looked through.
 const trialProducts = 50
 
+// findDevice takes a device of each of these products; none of one that has none.
 func (t *accessTrial) findDevice(ctx context.Context) error {
-	var d iot.Device
-	if err := first(t.view.Devices(ctx, t.product.Key), &d); err != nil {
-		return err
+	keys := []string{t.product.Key, t.gateway.ProductKey, t.sub.ProductKey}
+	t.device, t.gateway, t.sub = iot.DeviceID{}, iot.DeviceID{}, iot.DeviceID{}
+	for i, id := range []*iot.DeviceID{&t.device, &t.gateway, &t.sub} {
+		if keys[i] == "" {
+			continue
+		}
+		var d iot.Device
+		if err := first(t.view.Devices(ctx, keys[i]), &d); err != nil {
+			return err
+		}
+		*id = d.ID
 	}
-	t.device = d.ID
-	key := t.gateway.ProductKey
-	t.gateway = iot.DeviceID{}
-	if key == "" {
-		return nil
-	}
-	var g iot.Device
-	err := first(t.view.Devices(ctx, key), &g)
-	t.gateway = g.ID
-	return err
+	return nil
 }
 
 // first reads the beginning of a list into into, which may be nil; an empty list leaves it as it is.
@@ -159,19 +185,31 @@ func (t *accessTrial) try(ctx context.Context) error {
 			continue
 		}
 		_, err := patiently(ctx, func() (struct{}, error) { return struct{}{}, r.read(ctx, t) })
-		switch {
-		case ctx.Err() != nil:
+		if ctx.Err() != nil {
 			return ctx.Err()
-		case err == nil || errors.Is(err, iot.NotFound):
-		case errors.Is(err, iot.Denied):
-			t.denied = append(t.denied, r.api)
-			t.missing = t.missing || r.survey
-		default:
-			t.failed = append(t.failed, fmt.Sprintf("%s: %v", r.api, err))
-			t.missing = t.missing || r.survey
 		}
+		t.note(r, err)
+		t.borrow()
 	}
 	return nil
+}
+
+// note remembers the answer of a read. A driver may have called another API besides: its error names the one that it is about.
+func (t *accessTrial) note(r trialRead, err error) {
+	if err == nil || errors.Is(err, iot.NotFound) {
+		return
+	}
+	t.missing = t.missing || r.need == ofBoth || r.need == ofSource && t.like == nil
+	api := r.api
+	if e, ok := errors.AsType[*iot.Error](err); ok && e.Op != "" {
+		api = e.Op
+	}
+	switch {
+	case !errors.Is(err, iot.Denied):
+		t.failed = append(t.failed, api+": "+strings.TrimPrefix(err.Error(), api+": "))
+	case !slices.Contains(t.denied, api):
+		t.denied = append(t.denied, api)
+	}
 }
 
 func (t *accessTrial) issues() []Issue {
@@ -197,8 +235,9 @@ func (t *accessTrial) issues() []Issue {
 func writeAccess(target iot.InstanceInfo) Issue {
 	return Issue{
 		Code: CodeWriteAccess, Severity: Work, Basis: BasisUndeclared, Instance: target.String(),
-		Why: "Whether the credentials may move, register, subscribe and send cannot be tried without doing it: BatchGrayMigrationDevice, Pub, RRpc, " +
-			"InvokeThingService, SetDeviceProperty, RegisterDevice, CreateConsumerGroup, CreateSubscribeRelation, UpdateSubscribeRelation.",
+		Why: "Whether the credentials may move, register, subscribe, send and carry cannot be tried without doing it: BatchGrayMigrationDevice, Pub, RRpc, " +
+			"InvokeThingService, SetDeviceProperty, RegisterDevice, CreateConsumerGroup, CreateSubscribeRelation, UpdateSubscribeRelation; " +
+			"and, to carry labels and device groups, SaveDeviceProp, CreateDeviceGroup, BatchAddDeviceGroupRelations.",
 		Remedy: "Compare the RAM policy with docs/operations.md; the first gray batch and its canary will show it.",
 	}
 }

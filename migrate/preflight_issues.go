@@ -17,6 +17,16 @@ type productCheck struct {
 	do    string
 }
 
+// tooLarge is the one check whose reason has numbers.
+func tooLarge(d Declared, p *prospect) Issue {
+	return Issue{
+		Code: CodeProductSize, Severity: Blocker, Basis: BasisObserved, ProductKey: p.product.Key,
+		Why: fmt.Sprintf("The product has %d devices, and the platform migrates products of at most %d, unless support raises that limit.",
+			len(p.shown.Devices), maxDevices(d)),
+		Remedy: "Ask support to raise the limit for the product, and declare what it is then.",
+	}
+}
+
 // productBlocks lists what keeps a product from being migrated: the usage notes of instance migration.
 func productBlocks() []productCheck {
 	return []productCheck{
@@ -46,10 +56,7 @@ func productBlocks() []productCheck {
 			"Leave the product where it is, or ask support."},
 		{CodeMNSOnly, BasisObserved, func(_ Declared, p *prospect) bool { return p.subscribed(iot.MNS) && !p.subscribed(iot.AMQP) },
 			"Enterprise instances have no MNS subscriptions: what reads the product's queue would get nothing any more.",
-			"Subscribe to the product by AMQP, let your servers read that, and survey again."},
-		{CodeProductSize, BasisObserved, func(d Declared, p *prospect) bool { return len(p.shown.Devices) > maxDevices(d) },
-			"The platform migrates products of at most 500,000 devices, unless support has raised that limit.",
-			"Ask support to raise the limit for the product, and declare what it is then."},
+			"Subscribe to the product by AMQP (MNSSwitch of package scenario does), let your servers read that, and survey again."},
 	}
 }
 
@@ -101,8 +108,13 @@ func (in *inspection) blockProducts() {
 		for _, c := range checks {
 			if c.hits(in.survey.Declared, p) {
 				p.blocked = true
+				p.observed = p.observed || c.basis == BasisObserved
 				in.issues = append(in.issues, c.issue(Blocker, p.product.Key))
 			}
+		}
+		if len(p.shown.Devices) > maxDevices(in.survey.Declared) {
+			p.blocked, p.observed = true, true
+			in.issues = append(in.issues, tooLarge(in.survey.Declared, p))
 		}
 	}
 }
@@ -118,7 +130,8 @@ const (
 	familyHolds // how many there are
 )
 
-func (h familyHold) issue(id iot.DeviceID, devices []iot.DeviceID) Issue {
+// issue is about a family with the devices that hold it; blocked is how it is known what blocks their products.
+func (h familyHold) issue(id iot.DeviceID, devices []iot.DeviceID, blocked Basis) Issue {
 	i := Issue{Severity: Blocker, Basis: BasisObserved, Family: &id, Devices: devices}
 	switch h {
 	case familyDistributed:
@@ -126,7 +139,7 @@ func (h familyHold) issue(id iot.DeviceID, devices []iot.DeviceID) Issue {
 		i.Why = "The platform does not migrate devices that device distribution placed on the instance."
 		i.Remedy = "Leave the family where it is, or take the distribution of the listed devices back and survey again."
 	case familyBlocked:
-		i.Code = CodeFamilyBlocked
+		i.Code, i.Basis = CodeFamilyBlocked, blocked
 		i.Why = "A gateway and its sub-devices must go together, and those of " + products(devices) + " cannot be migrated."
 		i.Remedy = "Remove what blocks the product, or give the listed devices another gateway before the migration; then survey again."
 	case familyTwoOwners:

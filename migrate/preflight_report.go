@@ -49,8 +49,8 @@ func Preflight(ctx context.Context, source, target iot.View, account string, d D
 	}
 	var access []Issue
 	missing := false
-	for _, view := range []iot.View{source, target} {
-		t := &accessTrial{view: view}
+	at := &accessTrial{view: source}
+	for _, t := range []*accessTrial{at, {view: target, like: at}} {
 		if err := t.try(ctx); err != nil {
 			return nil, fmt.Errorf("preflight: %w", err)
 		}
@@ -58,7 +58,7 @@ func Preflight(ctx context.Context, source, target iot.View, account string, d D
 		missing = missing || t.missing
 	}
 	var survey *Survey
-	err := errors.New("the credentials may not read all of it")
+	err := errors.New("some of what it needs could not be read, see the other issues")
 	if !missing {
 		survey, err = TakeSurvey(ctx, source, target, account, d)
 	}

@@ -79,7 +79,7 @@ func deviceWarnings(d Declared) []deviceCheck {
 			"Be ready to restart them when they have moved, or update their firmware first."},
 		{CodeLabels, BasisDeclared, among(d.Labelled),
 			"The platform does not migrate labels.",
-			"Save the labels now, and add them again at the target."},
+			"Keep the labels before the devices move, and add them again at the target: package carry does both."},
 	}
 }
 

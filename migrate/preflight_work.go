@@ -19,8 +19,9 @@ func (in *inspection) work() []Issue {
 			Remedy: fmt.Sprintf("Pass IotInstanceId %s for devices that have moved, or let package route do it; "+
 				"by ticket, Pub and InvokeThingService get a mode that needs none.", in.survey.Target.ID)},
 		{Code: CodeRecreate,
-			Why:    "Device groups, device jobs, OTA tasks, scene linkage, remote configuration, alerts and secure tunnels do not come along.",
-			Remedy: "List those that you use, and create them again at the target. Delete old groups: operations on devices that have moved raise errors there."},
+			Why: "Labels, device groups, device jobs, OTA tasks, scene linkage, remote configuration, alerts and secure tunnels do not come along.",
+			Remedy: "List those that you use (packages configdiff and carry read and keep most of them, before the devices move), and create them again at the " +
+				"target. Delete old groups: operations on devices that have moved raise errors there."},
 		{Code: CodeDashboards,
 			Why:    "Curves fall at the source and rise at the target. Alerts on falling values will fire.",
 			Remedy: "Tell the people who watch them, and switch such alerts off for the time of the campaign."},

@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/iotferry/iotferry/iot"
@@ -12,22 +14,26 @@ import (
 // issueDevices is how many of an issue's devices the texts name. JSON has all of them.
 const issueDevices = 3
 
-// WriteText writes the report for a terminal. What the platform says is escaped, so that it cannot move the cursor.
+// WriteText writes the report for a terminal. What the platform says is escaped, so that it cannot move the cursor. Of many families
+// with the same issue it shows the first; JSON has all.
 func (r *PreflightReport) WriteText(w io.Writer) error {
 	out := &textWriter{out: bufio.NewWriter(w)}
-	out.printf("PREFLIGHT of account %s: %s -> %s\n", iot.Printable(r.Account), r.Source, r.Target)
-	out.printf("  The source has %d devices in %d products; %d devices can move.\n", r.Devices, r.Products, r.Movable)
+	out.printf("PREFLIGHT of account %s: %s -> %s\n", iot.Printable(r.Account), iot.Printable(r.Source.String()), iot.Printable(r.Target.String()))
+	out.printf("  %s\n", r.sums())
 	for _, part := range preflightParts() {
-		issues := r.of(part.severity)
+		issues, more := r.of(part.severity)
 		if len(issues) == 0 {
-			out.printf("  %s\n", part.none)
+			out.printf("  %s\n", r.none(part))
 			continue
 		}
 		out.printf("  %s:\n", part.head)
 		for _, i := range issues {
-			out.printf("    %s: %s%s%s\n", r.subject(i), i.Code, i.sample(), i.question())
+			out.printf("    %s\n", iot.Printable(fmt.Sprintf("%s: %s%s%s", r.subject(i), i.Code, i.sample(), i.known())))
 			out.printf("      why: %s\n", iot.Printable(i.Why))
 			out.printf("      do:  %s\n", iot.Printable(i.Remedy))
+		}
+		for _, m := range more {
+			out.printf("    %s\n", m)
 		}
 	}
 	if err := out.flush(); err != nil {
@@ -36,17 +42,17 @@ func (r *PreflightReport) WriteText(w io.Writer) error {
 	return nil
 }
 
-// WriteMarkdown writes the report as a page of Markdown. What the platform says is escaped, so that it is no markup.
+// WriteMarkdown writes the report as a page of Markdown. What the platform says is escaped, so that it is no markup. Families are
+// shown as in [PreflightReport.WriteText].
 func (r *PreflightReport) WriteMarkdown(w io.Writer) error {
 	out := &textWriter{out: bufio.NewWriter(w)}
 	out.printf("# Preflight of account %s\n\n", markdown(r.Account))
-	out.printf("From %s to %s. The source has %d devices in %d products; %d devices can move.\n",
-		markdown(r.Source.String()), markdown(r.Target.String()), r.Devices, r.Products, r.Movable)
+	out.printf("From %s to %s. %s\n", markdown(r.Source.String()), markdown(r.Target.String()), r.sums())
 	for _, part := range preflightParts() {
 		out.printf("\n## %s\n\n", part.head)
-		issues := r.of(part.severity)
+		issues, more := r.of(part.severity)
 		if len(issues) == 0 {
-			out.printf("%s\n", part.none)
+			out.printf("%s\n", r.none(part))
 			continue
 		}
 		out.printf("| subject | code | known | why | do |\n| --- | --- | --- | --- | --- |\n")
@@ -54,11 +60,38 @@ func (r *PreflightReport) WriteMarkdown(w io.Writer) error {
 			out.printf("| %s%s | `%s` | %s | %s | %s |\n",
 				markdown(r.subject(i)), markdown(i.sample()), i.Code, i.Basis, markdown(i.Why), markdown(i.Remedy))
 		}
+		for _, m := range more {
+			out.printf("\n%s\n", m)
+		}
 	}
 	if err := out.flush(); err != nil {
 		return fmt.Errorf("write preflight: %w", err)
 	}
 	return nil
+}
+
+// has reports whether there is an issue with a code.
+func (r *PreflightReport) has(c Code) bool {
+	return slices.ContainsFunc(r.Issues, func(i Issue) bool { return i.Code == c })
+}
+
+// sums says how much there is, as far as it could be read.
+func (r *PreflightReport) sums() string {
+	switch {
+	case r.has(CodeSurvey):
+		return "What the source has could not be read."
+	case r.has(CodeInconsistent):
+		return fmt.Sprintf("The source has %d devices in %d products; how many can move is not known.", r.Devices, r.Products)
+	}
+	return fmt.Sprintf("The source has %d devices in %d products; %d devices can move.", r.Devices, r.Products, r.Movable)
+}
+
+// none says that a part is empty, unless nobody knows.
+func (r *PreflightReport) none(p preflightPart) string {
+	if r.has(CodeSurvey) || r.has(CodeInconsistent) {
+		return p.head + ": not known."
+	}
+	return p.none
 }
 
 type preflightPart struct {
@@ -74,14 +107,29 @@ func preflightParts() []preflightPart {
 	}
 }
 
-func (r *PreflightReport) of(s Severity) []Issue {
-	var out []Issue
+// issueFamilies is how many families with the same issue the texts show.
+const issueFamilies = 20
+
+// of returns the issues of a severity that the texts show, and a line about each kind of those that they do not.
+func (r *PreflightReport) of(s Severity) (shown []Issue, more []string) {
+	families := map[Code]int{}
 	for _, i := range r.Issues {
-		if i.Severity == s {
-			out = append(out, i)
+		if i.Severity != s {
+			continue
+		}
+		if i.Family != nil {
+			families[i.Code]++
+		}
+		if i.Family == nil || families[i.Code] <= issueFamilies {
+			shown = append(shown, i)
 		}
 	}
-	return out
+	for _, c := range slices.Sorted(maps.Keys(families)) {
+		if n := families[c] - issueFamilies; n > 0 {
+			more = append(more, fmt.Sprintf("%s: %d more families, %d in all; as JSON the report names them.", c, n, families[c]))
+		}
+	}
+	return shown, more
 }
 
 // subject names what an issue is about, a product with its name.
@@ -98,7 +146,7 @@ func (r *PreflightReport) subject(i Issue) string {
 	if r.Survey != nil {
 		for j := range r.Survey.Products {
 			if p := &r.Survey.Products[j].Product; p.Key == i.ProductKey {
-				name = fmt.Sprintf(" (%s)", iot.Printable(p.Name))
+				name = " (" + p.Name + ")"
 			}
 		}
 	}
@@ -124,12 +172,15 @@ func (i Issue) sample() string {
 	return fmt.Sprintf(", %d %s: %s", len(i.Devices), noun, strings.Join(names, ", "))
 }
 
-// question marks what is known of nobody.
-func (i Issue) question() string {
-	if i.Basis == BasisUndeclared && i.Severity != Work {
+// known says how it is known what stands in the way. Work is for people whatever is known.
+func (i Issue) known() string {
+	switch {
+	case i.Severity == Work || i.Basis == "":
+		return ""
+	case i.Basis == BasisUndeclared:
 		return " (open question)"
 	}
-	return ""
+	return " (" + string(i.Basis) + ")"
 }
 
 // markdown escapes what would be markup in a cell of a table.

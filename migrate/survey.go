@@ -72,7 +72,13 @@ func (s *Survey) check() error {
 			return fmt.Errorf("products[%d]: %w", i, err)
 		}
 	}
-	return s.checkDeclared()
+	return s.checkDeclared(func(yield func(iot.Product) bool) {
+		for i := range s.Products {
+			if !yield(s.Products[i].Product) {
+				return
+			}
+		}
+	})
 }
 
 func (s *Survey) checkHead() error {
@@ -87,10 +93,10 @@ func (s *Survey) checkHead() error {
 
 // checkDeclared refuses what was declared of a product that is not there: a slip in a key would
 // leave the right product undeclared.
-func (s *Survey) checkDeclared() error {
-	shown := make(map[string]iot.Auth, len(s.Products))
-	for i := range s.Products {
-		shown[s.Products[i].Product.Key] = s.Products[i].Product.Auth
+func (s *Survey) checkDeclared(products iter.Seq[iot.Product]) error {
+	shown := map[string]iot.Auth{}
+	for p := range products {
+		shown[p.Key] = p.Auth
 	}
 	for _, key := range slices.Sorted(maps.Keys(s.Declared.Products)) {
 		auth, ok := shown[key]

@@ -41,9 +41,6 @@ func TakeSurvey(ctx context.Context, source, target iot.View, account string, d 
 	if err := s.read(ctx, source, target); err != nil {
 		return nil, fmt.Errorf("survey: %w", err)
 	}
-	if err := s.checkDeclared(); err != nil {
-		return nil, fmt.Errorf("survey: %w", err)
-	}
 	return s, nil
 }
 
@@ -54,6 +51,9 @@ func (s *Survey) read(ctx context.Context, source, target iot.View) error {
 	}
 	slices.SortFunc(products, func(a, b iot.Product) int { return cmp.Compare(a.Key, b.Key) })
 	products = slices.CompactFunc(products, func(a, b iot.Product) bool { return a.Key == b.Key })
+	if err := s.checkDeclared(slices.Values(products)); err != nil { // before hours of reading
+		return err
+	}
 	keys := make(map[string]string, len(products)) // one text per key, for all IDs to share
 	for _, p := range products {
 		keys[p.Key] = p.Key
