@@ -1,11 +1,11 @@
 package configdiff
 
 import (
-	"bufio"
 	"cmp"
 	"io"
 	"slices"
 
+	"github.com/iotferry/iotferry/internal/page"
 	"github.com/iotferry/iotferry/iot"
 )
 
@@ -74,22 +74,22 @@ func (c *Checklist) add(i CheckItem) { c.Items = append(c.Items, i) }
 
 // WriteText writes the checklist for a terminal.
 func (c *Checklist) WriteText(w io.Writer) error {
-	p := &printer{out: bufio.NewWriter(w)}
-	p.printf("CHECKLIST: %s to be made again by hand\n", counted(len(c.Items), "thing"))
+	p := page.New(w)
+	p.Printf("CHECKLIST: %s to be made again by hand\n", counted(len(c.Items), "thing"))
 	for _, i := range c.Items {
-		p.printf("  [ ] %s\n      do: %s\n", iot.Printable(i.subject()), iot.Printable(i.Do))
+		p.Printf("  [ ] %s\n      do: %s\n", iot.Printable(i.subject()), iot.Printable(i.Do))
 	}
-	return p.flush("checklist")
+	return p.Flush("checklist")
 }
 
 // WriteMarkdown writes the checklist as a page of Markdown with boxes to tick.
 func (c *Checklist) WriteMarkdown(w io.Writer) error {
-	p := &printer{out: bufio.NewWriter(w)}
-	p.printf("# To be made again by hand\n\n")
+	p := page.New(w)
+	p.Printf("# To be made again by hand\n\n")
 	for _, i := range c.Items {
-		p.printf("- [ ] %s. %s\n", markdown(i.subject()), markdown(i.Do))
+		p.Printf("- [ ] %s. %s\n", page.Markdown(i.subject()), page.Markdown(i.Do))
 	}
-	return p.flush("checklist")
+	return p.Flush("checklist")
 }
 
 // subject names an item with all that is known of it.

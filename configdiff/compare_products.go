@@ -7,30 +7,44 @@ import (
 	"github.com/iotferry/iotferry/tslsync"
 )
 
+// A publication is what a product has one of, or none.
+type publication struct {
+	kind                    Kind
+	what, gone, changed, do string
+}
+
+// publication compares what a product has on both sides. Before a migration, nothing is missing yet.
+func (c *comparison) publication(p publication, product string, hasFrom, hasTo bool, fields func() []Field) {
+	d := Difference{Kind: p.kind, Product: product, Change: Changed, Severity: Loss}
+	switch {
+	case !hasFrom && !hasTo, c.before() && !hasTo:
+		return
+	case !hasTo:
+		d.Change = Missing
+		d.Why = fmt.Sprintf("the %s of product %s is not at the target: %s", p.what, product, p.gone)
+		d.Do = "Publish it at the target."
+	case !hasFrom:
+		d.Change, d.Severity = Extra, Note
+		d.Why = fmt.Sprintf("product %s has a %s at the target alone.", product, p.what)
+	default:
+		if d.Fields = fields(); len(d.Fields) == 0 {
+			return
+		}
+		d.Why = fmt.Sprintf("the %s of product %s %s", p.what, product, p.changed)
+		d.Do = p.do
+	}
+	c.add(d)
+}
+
 func (c *comparison) models() {
 	for _, product := range c.source.Products {
 		from, hasFrom := c.source.Models[product]
 		to, hasTo := c.target.Models[product]
-		d := Difference{Kind: ThingModel, Product: product, Change: Changed, Severity: Loss}
-		switch {
-		case !hasFrom && !hasTo, c.before() && !hasTo:
-			continue
-		case !hasTo:
-			d.Change = Missing
-			d.Why = fmt.Sprintf("the thing model of product %s is not at the target: what its devices report is refused.", product)
-			d.Do = "Publish it at the target."
-		case !hasFrom:
-			d.Change, d.Severity = Extra, Note
-			d.Why = fmt.Sprintf("product %s has a thing model at the target alone.", product)
-		default:
-			d.Fields = modelFields(from, to)
-			if len(d.Fields) == 0 {
-				continue
-			}
-			d.Why = fmt.Sprintf("the thing model of product %s is not the same at the target: what devices report, or servers call, may be refused.", product)
-			d.Do = "Publish the source's model at the target, or decide that the target is right."
-		}
-		c.add(d)
+		c.publication(publication{
+			kind: ThingModel, what: "thing model", gone: "what its devices report is refused.",
+			changed: "is not the same at the target: what devices report, or servers call, may be refused.",
+			do:      "Publish the source's model at the target, or decide that the target is right.",
+		}, product, hasFrom, hasTo, func() []Field { return modelFields(from, to) })
 	}
 }
 
@@ -57,23 +71,12 @@ func (c *comparison) scripts() {
 	for _, product := range c.source.Products {
 		from, hasFrom := c.source.Scripts[product]
 		to, hasTo := c.target.Scripts[product]
-		d := Difference{Kind: Script, Product: product, Change: Changed, Severity: Loss}
-		switch {
-		case from == to, c.before() && !hasTo:
-			continue
-		case !hasTo:
-			d.Change = Missing
-			d.Why = fmt.Sprintf("the data-parsing script of product %s is not at the target: its devices' raw data is not understood there.", product)
-			d.Do = "Publish it at the target."
-		case !hasFrom:
-			d.Change, d.Severity = Extra, Note
-			d.Why = fmt.Sprintf("product %s has a data-parsing script at the target alone.", product)
-		default:
-			d.Fields = []Field{{"language", from.Language, to.Language}}
-			d.Why = fmt.Sprintf("the data-parsing script of product %s is of another language at the target.", product)
-			d.Do = "Publish the source's script at the target."
-		}
-		c.add(d)
+		c.publication(publication{
+			kind: Script, what: "data-parsing script", gone: "its devices' raw data is not understood there.",
+			changed: "is of another language at the target.", do: "Publish the source's script at the target.",
+		}, product, hasFrom, hasTo, func() []Field {
+			return difference(flat{"language": from.Language}, flat{"language": to.Language})
+		})
 	}
 }
 

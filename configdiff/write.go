@@ -1,101 +1,79 @@
 package configdiff
 
 import (
-	"bufio"
 	"fmt"
 	"io"
 	"strings"
 
+	"github.com/iotferry/iotferry/internal/page"
 	"github.com/iotferry/iotferry/iot"
 )
-
-// A printer remembers the first error and writes nothing after it.
-type printer struct {
-	out *bufio.Writer
-	err error
-}
-
-func (p *printer) printf(format string, args ...any) {
-	if p.err == nil {
-		_, p.err = fmt.Fprintf(p.out, format, args...)
-	}
-}
-
-func (p *printer) flush(what string) error {
-	if p.err == nil {
-		p.err = p.out.Flush()
-	}
-	if p.err != nil {
-		return fmt.Errorf("write %s: %w", what, p.err)
-	}
-	return nil
-}
 
 // namedDevices is how many devices of a difference the texts name; JSON has all that the report has.
 const namedDevices = 3
 
 // WriteText writes the report for a terminal. What the platform says is escaped, so that it cannot move the cursor.
 func (r *Report) WriteText(w io.Writer) error {
-	p := &printer{out: bufio.NewWriter(w)}
-	p.printf("CONFIGURATION %s the move: %s -> %s, %s\n", r.Moment, iot.Printable(r.Source.String()), iot.Printable(r.Target.String()), counted(len(r.Products), "product"))
+	p := page.New(w)
+	p.Printf("CONFIGURATION %s the move: %s -> %s, %s\n", r.Moment, iot.Printable(r.Source.String()), iot.Printable(r.Target.String()), counted(len(r.Products), "product"))
 	for _, part := range parts() {
 		list := r.of(part.severity)
 		if len(list) == 0 {
-			p.printf("  %s\n", part.none)
+			p.Printf("  %s\n", part.none)
 			continue
 		}
-		p.printf("  %s:\n", part.head)
+		p.Printf("  %s:\n", part.head)
 		for _, d := range list {
-			p.printf("    %s, %s: %s%s\n", d.Kind, d.Change, iot.Printable(d.Why), iot.Printable(d.sample()))
+			p.Printf("    %s, %s: %s%s\n", d.Kind, d.Change, iot.Printable(d.Why), iot.Printable(d.sample()))
 			for _, f := range d.Fields {
 				source, target := f.values()
-				p.printf("      %s: %s -> %s\n", iot.Printable(clip(f.Path)), source, target)
+				p.Printf("      %s: %s -> %s\n", iot.Printable(clip(f.Path)), source, target)
 			}
 			if d.Do != "" {
-				p.printf("      do: %s\n", iot.Printable(d.Do))
+				p.Printf("      do: %s\n", iot.Printable(d.Do))
 			}
 		}
 	}
 	for _, c := range r.Coverage {
-		p.printf("  %s\n", c)
+		p.Printf("  %s\n", c)
 	}
 	for _, u := range r.Unread {
-		p.printf("  Not compared: %s at %s, as %s.\n", u.Kind, iot.Printable(u.Instance), iot.Printable(u.Why))
+		p.Printf("  Not compared: %s at %s, as %s.\n", u.Kind, iot.Printable(u.Instance), iot.Printable(u.Why))
 	}
-	return p.flush("configuration difference")
+	return p.Flush("configuration difference")
 }
 
 // WriteMarkdown writes the report as a page of Markdown. What the platform says is escaped, so that it is no markup.
 func (r *Report) WriteMarkdown(w io.Writer) error {
-	p := &printer{out: bufio.NewWriter(w)}
-	p.printf("# Configuration %s the move\n\nFrom %s to %s, %s.\n", r.Moment, markdown(r.Source.String()), markdown(r.Target.String()), counted(len(r.Products), "product"))
+	p := page.New(w)
+	p.Printf("# Configuration %s the move\n\nFrom %s to %s, %s.\n", r.Moment, page.Markdown(r.Source.String()), page.Markdown(r.Target.String()), counted(len(r.Products), "product"))
 	for _, part := range parts() {
-		p.printf("\n## %s\n\n", part.head)
+		p.Printf("\n## %s\n\n", part.head)
 		list := r.of(part.severity)
 		if len(list) == 0 {
-			p.printf("%s\n", part.none)
+			p.Printf("%s\n", part.none)
 			continue
 		}
-		p.printf("| what | change | why | fields | do |\n| --- | --- | --- | --- | --- |\n")
+		p.Printf("| what | change | why | fields | do |\n| --- | --- | --- | --- | --- |\n")
 		for _, d := range list {
 			var fields []string
 			for _, f := range d.Fields {
 				source, target := f.values()
-				fields = append(fields, fmt.Sprintf("%s: %s → %s", markdown(clip(f.Path)), markdown(source), markdown(target)))
+				fields = append(fields, fmt.Sprintf("%s: %s → %s", page.Markdown(clip(f.Path)), page.Markdown(source), page.Markdown(target)))
 			}
-			p.printf("| %s | %s | %s | %s | %s |\n", d.Kind, d.Change, markdown(d.Why+d.sample()), strings.Join(fields, "; "), markdown(d.Do))
+			p.Printf("| %s | %s | %s | %s | %s |\n", d.Kind, d.Change, page.Markdown(d.Why+d.sample()), strings.Join(fields, "; "), page.Markdown(d.Do))
 		}
 	}
 	if len(r.Coverage)+len(r.Unread) > 0 {
-		p.printf("\n## How much was compared\n\n")
+		p.Printf("\n## How much was compared\n\n")
 	}
 	for _, c := range r.Coverage {
-		p.printf("- %s\n", c)
+		p.Printf("- %s\n", c)
 	}
 	for _, u := range r.Unread {
-		p.printf("- Not compared: %s at %s, as %s.\n", u.Kind, markdown(u.Instance), markdown(u.Why))
+		p.Printf("- Not compared: %s at %s, as %s.\n", u.Kind, page.Markdown(u.Instance), page.Markdown(u.Why))
 	}
-	return p.flush("configuration difference")
+	return p.Flush("configuration difference")
 }
 
 // String says how much was read, and of a sample its size.
@@ -184,16 +162,4 @@ func clip(s string) string {
 		return string(r[:mostShown]) + "..."
 	}
 	return s
-}
-
-// markdown escapes what would be markup in a cell of a table.
-func markdown(s string) string {
-	var b strings.Builder
-	for _, r := range iot.Printable(s) {
-		if strings.ContainsRune("\\`*_{}[]<>#|~&!", r) {
-			b.WriteByte('\\')
-		}
-		b.WriteRune(r)
-	}
-	return b.String()
 }

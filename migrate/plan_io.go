@@ -1,12 +1,13 @@
 package migrate
 
 import (
-	"bufio"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
+
+	"github.com/iotferry/iotferry/internal/page"
 )
 
 // Blocked returns the blockers that are about the whole campaign. A plan that has any cannot be run.
@@ -30,8 +31,8 @@ func (p *Plan) Hash() string {
 // Write writes the plan as JSON in its one canonical form, which [ReadPlan] reads: a line for each issue,
 // stage and family, so that two plans can be compared line by line. It does not build the text in memory.
 func (p *Plan) Write(w io.Writer) error {
-	out := &planWriter{textWriter{out: bufio.NewWriter(w)}}
-	out.text("{\n")
+	out := &planWriter{Writer: page.New(w)}
+	out.Text("{\n")
 	out.field(" ", "version", p.Version)
 	out.field(" ", "account", p.Account)
 	out.field(" ", "source", p.Source)
@@ -42,48 +43,51 @@ func (p *Plan) Write(w io.Writer) error {
 		out.field(" ", "follows", p.Follows)
 	}
 	writeLines(out, " ", "issues", p.Issues)
-	out.text(",\n \"lanes\": [")
+	out.Text(",\n \"lanes\": [")
 	for i := range p.Lanes {
-		out.text(separator(i))
+		out.Text(separator(i))
 		out.lane(&p.Lanes[i])
 	}
-	out.text("\n ]\n}\n")
-	if err := out.flush(); err != nil {
-		return fmt.Errorf("write plan: %w", err)
+	out.Text("\n ]\n}\n")
+	if out.err != nil {
+		return fmt.Errorf("write plan: %w", out.err)
 	}
-	return nil
+	return out.Flush("plan")
 }
 
 // A planWriter writes the parts of a plan.
-type planWriter struct{ textWriter }
+type planWriter struct {
+	*page.Writer
+	err error // of what is no JSON
+}
 
 func (w *planWriter) lane(l *LanePlan) {
-	w.text("\n  {\n")
+	w.Text("\n  {\n")
 	w.field("   ", "lane", l.Lane)
 	w.field("   ", "strategy", l.Strategy)
 	w.field("   ", "why", l.Why)
 	w.field("   ", "forecast", l.Forecast)
 	if len(l.Followers) > 0 {
 		writeLines(w, "   ", "followers", l.Followers)
-		w.text(",\n")
+		w.Text(",\n")
 	}
 	writeLines(w, "   ", "stages", l.Stages)
-	w.text(",\n")
+	w.Text(",\n")
 	writeLines(w, "   ", "families", l.Families)
-	w.text("\n  }")
+	w.Text("\n  }")
 }
 
 // writeLines writes a field that is a list, each item on a line of its own.
 func writeLines[T any](w *planWriter, indent, name string, items []T) {
-	w.text(indent + `"` + name + `": [`)
+	w.Text(indent + `"` + name + `": [`)
 	for i := range items {
-		w.text(separator(i) + "\n" + indent + " ")
+		w.Text(separator(i) + "\n" + indent + " ")
 		w.value(&items[i])
 	}
 	if len(items) > 0 {
-		w.text("\n" + indent)
+		w.Text("\n" + indent)
 	}
-	w.text("]")
+	w.Text("]")
 }
 
 func separator(i int) string {
@@ -95,9 +99,9 @@ func separator(i int) string {
 
 // field writes a field that others follow.
 func (w *planWriter) field(indent, name string, v any) {
-	w.text(indent + `"` + name + `": `)
+	w.Text(indent + `"` + name + `": `)
 	w.value(v)
-	w.text(",\n")
+	w.Text(",\n")
 }
 
 func (w *planWriter) value(v any) {
@@ -105,5 +109,5 @@ func (w *planWriter) value(v any) {
 	if err != nil && w.err == nil {
 		w.err = err
 	}
-	w.text(string(text))
+	w.Text(string(text))
 }

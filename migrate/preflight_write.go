@@ -1,13 +1,13 @@
 package migrate
 
 import (
-	"bufio"
 	"fmt"
 	"io"
 	"maps"
 	"slices"
 	"strings"
 
+	"github.com/iotferry/iotferry/internal/page"
 	"github.com/iotferry/iotferry/iot"
 )
 
@@ -17,57 +17,51 @@ const issueDevices = 3
 // WriteText writes the report for a terminal. What the platform says is escaped, so that it cannot move the cursor. Of many families
 // with the same issue it shows the first; JSON has all.
 func (r *PreflightReport) WriteText(w io.Writer) error {
-	out := &textWriter{out: bufio.NewWriter(w)}
-	out.printf("PREFLIGHT of account %s: %s -> %s\n", iot.Printable(r.Account), iot.Printable(r.Source.String()), iot.Printable(r.Target.String()))
-	out.printf("  %s\n", r.sums())
+	out := page.New(w)
+	out.Printf("PREFLIGHT of account %s: %s -> %s\n", iot.Printable(r.Account), iot.Printable(r.Source.String()), iot.Printable(r.Target.String()))
+	out.Printf("  %s\n", r.sums())
 	for _, part := range preflightParts() {
 		issues, more := r.of(part.severity)
 		if len(issues) == 0 {
-			out.printf("  %s\n", r.none(part))
+			out.Printf("  %s\n", r.none(part))
 			continue
 		}
-		out.printf("  %s:\n", part.head)
+		out.Printf("  %s:\n", part.head)
 		for _, i := range issues {
-			out.printf("    %s\n", iot.Printable(fmt.Sprintf("%s: %s%s%s", r.subject(i), i.Code, i.sample(), i.known())))
-			out.printf("      why: %s\n", iot.Printable(i.Why))
-			out.printf("      do:  %s\n", iot.Printable(i.Remedy))
+			out.Printf("    %s\n", iot.Printable(fmt.Sprintf("%s: %s%s%s", r.subject(i), i.Code, i.sample(), i.known())))
+			out.Printf("      why: %s\n", iot.Printable(i.Why))
+			out.Printf("      do:  %s\n", iot.Printable(i.Remedy))
 		}
 		for _, m := range more {
-			out.printf("    %s\n", m)
+			out.Printf("    %s\n", m)
 		}
 	}
-	if err := out.flush(); err != nil {
-		return fmt.Errorf("write preflight: %w", err)
-	}
-	return nil
+	return out.Flush("preflight")
 }
 
 // WriteMarkdown writes the report as a page of Markdown. What the platform says is escaped, so that it is no markup. Families are
 // shown as in [PreflightReport.WriteText].
 func (r *PreflightReport) WriteMarkdown(w io.Writer) error {
-	out := &textWriter{out: bufio.NewWriter(w)}
-	out.printf("# Preflight of account %s\n\n", markdown(r.Account))
-	out.printf("From %s to %s. %s\n", markdown(r.Source.String()), markdown(r.Target.String()), r.sums())
+	out := page.New(w)
+	out.Printf("# Preflight of account %s\n\n", page.Markdown(r.Account))
+	out.Printf("From %s to %s. %s\n", page.Markdown(r.Source.String()), page.Markdown(r.Target.String()), r.sums())
 	for _, part := range preflightParts() {
-		out.printf("\n## %s\n\n", part.head)
+		out.Printf("\n## %s\n\n", part.head)
 		issues, more := r.of(part.severity)
 		if len(issues) == 0 {
-			out.printf("%s\n", r.none(part))
+			out.Printf("%s\n", r.none(part))
 			continue
 		}
-		out.printf("| subject | code | known | why | do |\n| --- | --- | --- | --- | --- |\n")
+		out.Printf("| subject | code | known | why | do |\n| --- | --- | --- | --- | --- |\n")
 		for _, i := range issues {
-			out.printf("| %s%s | `%s` | %s | %s | %s |\n",
-				markdown(r.subject(i)), markdown(i.sample()), i.Code, i.Basis, markdown(i.Why), markdown(i.Remedy))
+			out.Printf("| %s%s | `%s` | %s | %s | %s |\n",
+				page.Markdown(r.subject(i)), page.Markdown(i.sample()), i.Code, i.Basis, page.Markdown(i.Why), page.Markdown(i.Remedy))
 		}
 		for _, m := range more {
-			out.printf("\n%s\n", m)
+			out.Printf("\n%s\n", m)
 		}
 	}
-	if err := out.flush(); err != nil {
-		return fmt.Errorf("write preflight: %w", err)
-	}
-	return nil
+	return out.Flush("preflight")
 }
 
 // has reports whether there is an issue with a code.
@@ -181,16 +175,4 @@ func (i Issue) known() string {
 		return " (open question)"
 	}
 	return " (" + string(i.Basis) + ")"
-}
-
-// markdown escapes what would be markup in a cell of a table.
-func markdown(s string) string {
-	var b strings.Builder
-	for _, r := range iot.Printable(s) {
-		if strings.ContainsRune("\\`*_{}[]<>#|~&!", r) {
-			b.WriteByte('\\')
-		}
-		b.WriteRune(r)
-	}
-	return b.String()
 }
