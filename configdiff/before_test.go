@@ -106,6 +106,11 @@ func TestSample(t *testing.T) {
 	if want := "a sample of"; !strings.Contains(cover.String(), want) {
 		t.Errorf("%q does not say %q", cover, want)
 	}
+	for _, d := range r.Differences {
+		if d.Kind == configdiff.Label && !strings.Contains(d.Why, " of the sample of product ") {
+			t.Errorf("the number is one of a sample, and it says %q", d.Why)
+		}
+	}
 	again := w.before(t, configdiff.Options{Budget: 150 * time.Millisecond})
 	if diff := cmp.Diff(r, again); diff != "" {
 		t.Errorf("the second time (-first +second):\n%s", diff)

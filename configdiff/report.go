@@ -138,15 +138,15 @@ func (r *run) foretell() error {
 		at.Config.Shadows = nil // they go with the devices
 	}
 	cover := Coverage{Kind: Label}
-	step := uint64(1)
+	r.byDevice.step = 1
 	if r.o.Keep == nil {
 		total, err := r.count(r.source)
 		if err != nil {
 			return err
 		}
-		step = r.o.step(total)
+		r.byDevice.step = r.o.step(total)
 	}
-	ids := sampled(r.devices(), step, func(id iot.DeviceID) iot.DeviceID { return id }, &cover.Devices)
+	ids := sampled(r.devices(), r.byDevice.step, func(id iot.DeviceID) iot.DeviceID { return id }, &cover.Devices)
 	for d, err := range ReadDevices(r.ctx, at, ids, r.o) {
 		if err != nil {
 			return r.denied(err)
@@ -224,7 +224,8 @@ func (r *run) compareKept() error {
 	}
 	reader.denied = map[Kind]bool{}
 	var cover Coverage
-	kept := sampled(r.kept(), r.o.step(total), func(d DeviceConfig) iot.DeviceID { return d.Device }, &cover.Devices)
+	r.byDevice.step = r.o.step(total)
+	kept := sampled(r.kept(), r.byDevice.step, func(d DeviceConfig) iot.DeviceID { return d.Device }, &cover.Devices)
 	for p, err := range beside(reader, kept) {
 		if err != nil {
 			return err

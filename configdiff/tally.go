@@ -8,7 +8,8 @@ import (
 
 // A tally gathers differences of devices: one for each kind, change and subject, however many devices there are.
 type tally struct {
-	most  int // how many devices of each are named
+	most  int    // how many devices of each are named
+	step  uint64 // one of so many devices was read; members of groups are all read
 	found map[tallyKey]*Difference
 	order []tallyKey
 }
@@ -39,15 +40,18 @@ func (t *tally) differences(m Moment) []Difference {
 	out := make([]Difference, 0, len(t.order))
 	for _, key := range t.order {
 		d := *t.found[key]
-		d.Severity, d.Why, d.Do = explain(d, m)
+		n := counted(d.Count, "device")
+		if t.step > 1 && d.Kind != Member {
+			n += " of the sample"
+		}
+		d.Severity, d.Why, d.Do = explain(d, m, n)
 		out = append(out, d)
 	}
 	return out
 }
 
-// explain says what a difference of devices means.
-func explain(d Difference, m Moment) (s Severity, why, do string) {
-	n := counted(d.Count, "device")
+// explain says what a difference of n devices means.
+func explain(d Difference, m Moment, n string) (s Severity, why, do string) {
 	const right = "Make them what they were at the source, or decide that the target is right."
 	switch {
 	case d.Kind == Label && d.Change == Missing && m == BeforeMove:

@@ -94,14 +94,19 @@ func (n need) carries(groupID string) bool {
 	return slices.Contains(n.amqp.Groups, groupID) && !slices.ContainsFunc(n.mns.Events, lacks)
 }
 
+// subscribe reads what the product has just now, so that it takes nothing away that somebody added while others were read.
 func (n need) subscribe(ctx context.Context, source iot.Instance, groupID string) error {
-	if n.carries(groupID) {
+	all, err := source.Subscriptions(ctx, n.product)
+	if err != nil {
+		return fmt.Errorf("%s: read subscriptions of %s at %s: %w", opMNS, n.product, source.Info, err)
+	}
+	if n.amqp = merged(n.product, all); n.carries(groupID) {
 		return nil
 	}
 	to := n.amqp
 	to.Groups = union(slices.Clone(to.Groups), []string{groupID})
 	to.Events = union(slices.Clone(to.Events), n.mns.Events)
-	err := source.Subscribe(ctx, to)
+	err = source.Subscribe(ctx, to)
 	if errors.Is(err, iot.UnknownOutcome) {
 		return notYet(opMNS, "whether the group reads %s is not known yet", n.product)
 	}

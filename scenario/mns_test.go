@@ -131,6 +131,51 @@ func busy(t *testing.T, cloud *migratetest.Cloud) {
 	}
 }
 
+// What somebody subscribes while the switch is at work with another product stays.
+func TestMNSSwitchTakesNothingAway(t *testing.T) {
+	cloud, _ := mnsCloud(t, nil)
+	source := cloud.Platform().Source
+	g, err := source.CreateGroup(t.Context(), "somebody's")
+	if err != nil {
+		t.Fatal(err)
+	}
+	source.Subscriber = &meanwhile{source.Subscriber, func() {
+		to := iot.Subscription{
+			ProductKey: migratetest.PreRegisteredProduct, Type: iot.AMQP, Groups: []string{"DEFAULT_GROUP", g.ID},
+			Events: []iot.Event{iot.DeviceData, iot.TopologyChange},
+		}
+		if err := cloud.Platform().Source.Subscribe(t.Context(), to); err != nil {
+			t.Error(err)
+		}
+	}}
+	if _, err := mnsSwitch().Apply(t.Context(), source); err != nil {
+		t.Fatal(err)
+	}
+	all, err := source.Subscriptions(t.Context(), migratetest.PreRegisteredProduct)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range all {
+		if s.Type == iot.AMQP && (!slices.Contains(s.Groups, g.ID) || !slices.Contains(s.Events, iot.TopologyChange) || len(s.Groups) != 3) {
+			t.Errorf("the subscription became %+v", s)
+		}
+	}
+}
+
+// meanwhile does something before the first subscription.
+type meanwhile struct {
+	iot.Subscriber
+	do func()
+}
+
+func (m *meanwhile) Subscribe(ctx context.Context, s iot.Subscription) error {
+	if m.do != nil {
+		m.do()
+		m.do = nil
+	}
+	return m.Subscriber.Subscribe(ctx, s)
+}
+
 // The adapter of the real platform does the same, over sockets: the group gets each class of messages that the queue gets.
 func TestMNSSwitchOverSockets(t *testing.T) {
 	memory, _ := mnsCloud(t, nil)
