@@ -11,6 +11,8 @@ import (
 	"iter"
 	"math"
 	"os"
+	"path/filepath"
+	"runtime"
 	"sync"
 
 	"github.com/iotferry/iotferry/iot"
@@ -25,7 +27,7 @@ type File struct {
 	err  error // after which nothing is written
 }
 
-// maxLine is the longest line that is read: a device has at most 100 labels.
+// maxLine is the longest line that is read and written: a device has at most 100 labels.
 const maxLine = 1 << 20
 
 // Open opens a file, or creates it. A last line without its end is what a crash has left of a Save that never returned: it is cut off. Anything else
@@ -36,10 +38,29 @@ func Open(path string) (*File, error) {
 		return nil, fmt.Errorf("carry: %w", err)
 	}
 	s := &File{file: f}
-	if err := s.recover(); err != nil {
+	err = s.recover()
+	if err == nil {
+		err = syncDir(filepath.Dir(path))
+	}
+	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
 	return s, nil
+}
+
+// syncDir makes the name of a new file durable. Windows cannot do that.
+func syncDir(path string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	dir, err := os.Open(path)
+	if err == nil {
+		err = errors.Join(dir.Sync(), dir.Close())
+	}
+	if err != nil {
+		return fmt.Errorf("carry: %w", err)
+	}
+	return nil
 }
 
 // recover finds the end of the last whole line, and cuts the rest off.
@@ -80,7 +101,8 @@ func (s *File) scan(ctx context.Context, size int64, each func(Record) bool) (wh
 	}
 }
 
-// Save appends records. After an error, nothing is written until the file is opened again.
+// Save appends records. After an error of the disk, nothing is written until the file is opened again. Records that could not be read again, as they
+// are longer than a megabyte, are [iot.Invalid]; none of the others is written then.
 func (s *File) Save(ctx context.Context, records ...Record) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -88,8 +110,12 @@ func (s *File) Save(ctx context.Context, records ...Record) error {
 	var lines bytes.Buffer
 	out := json.NewEncoder(&lines)
 	for _, r := range records {
+		before := lines.Len()
 		if err := out.Encode(r); err != nil {
 			return fmt.Errorf("carry: %w", err)
+		}
+		if lines.Len()-before > maxLine {
+			return &iot.Error{Kind: iot.Invalid, Op: "carry", Message: "a record is longer than a megabyte"}
 		}
 	}
 	s.mu.Lock()

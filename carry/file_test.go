@@ -129,3 +129,22 @@ func TestFileEnds(t *testing.T) {
 		t.Errorf("the file can be read by others: %v, %v", info.Mode(), err)
 	}
 }
+
+// What could not be read again is not written, and the file stays as it is.
+func TestFileRefusesWhatItCannotRead(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "kept.jsonl")
+	f := openFile(t, path)
+	long := carry.Record{Device: &configdiff.DeviceConfig{Labels: map[string]string{"a": strings.Repeat("x", 1<<20)}}}
+	if err := f.Save(t.Context(), carry.Record{Kept: "a"}, long); !errors.Is(err, iot.Invalid) {
+		t.Errorf("got %v", err)
+	}
+	if err := f.Save(t.Context(), carry.Record{Kept: "b"}); err != nil {
+		t.Error(err)
+	}
+	closed(t, f)
+	f = openFile(t, path)
+	defer closed(t, f)
+	if diff := cmp.Diff([]carry.Record{{Kept: "b"}}, all(t, f)); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
