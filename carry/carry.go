@@ -103,7 +103,7 @@ func (c *carrier) groups(kept []iot.DeviceGroup) error {
 		}
 		made := iot.DeviceGroup{Name: g.Name, Description: g.Description, Parent: c.ids[names[g.Parent]]}
 		made, err := writer.CreateDeviceGroup(c.ctx, made)
-		if errors.Is(err, iot.Conflict) || errors.Is(err, iot.UnknownOutcome) {
+		if errors.Is(err, iot.Conflict) || errors.Is(err, iot.UnknownOutcome) || errors.Is(err, iot.NotFound) {
 			return later(err, "group %q is not shown by %s yet", g.Name, c.target.Info)
 		}
 		if err != nil {
@@ -196,11 +196,12 @@ func (c *carrier) labels(ctx context.Context, d configdiff.DeviceConfig) (out ou
 	if out.tooMany = len(missing)+len(now.Labels) > iot.MaxLabels; out.tooMany {
 		return out, nil
 	}
-	err = c.target.Configure.Labels.SetLabels(ctx, d.Device, missing)
-	if errors.Is(err, iot.UnknownOutcome) {
+	switch err = c.target.Configure.Labels.SetLabels(ctx, d.Device, missing); {
+	case errors.Is(err, iot.NotFound): // it has just been returned
+		return outcome{}, nil
+	case errors.Is(err, iot.UnknownOutcome):
 		return out, later(err, "whether device %s got its labels is not known yet", d.Device)
-	}
-	if err != nil {
+	case err != nil:
 		return out, fmt.Errorf("set the labels of device %s: %w", d.Device, err)
 	}
 	out.got = true
@@ -254,7 +255,7 @@ func (c *carrier) fill() error {
 	for _, id := range ids {
 		for part := range slices.Chunk(c.joining[id], iot.MaxGroupDevices) {
 			added, err := c.target.Configure.DeviceGroups.AddToDeviceGroup(c.ctx, id, part)
-			if errors.Is(err, iot.UnknownOutcome) {
+			if errors.Is(err, iot.UnknownOutcome) || errors.Is(err, iot.NotFound) { // a group that was deleted is created again
 				return later(err, "whether %d devices are in group %s is not known yet", len(part), id)
 			}
 			if err != nil {

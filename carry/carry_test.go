@@ -490,6 +490,34 @@ func (crowded) CreateDeviceGroup(context.Context, iot.DeviceGroup) (iot.DeviceGr
 	return iot.DeviceGroup{}, &iot.Error{Kind: iot.Conflict, Message: "no room for more groups"}
 }
 
+// A device that is returned, or a group that is deleted, while things are carried ends nothing for good.
+func TestGoneWhileCarried(t *testing.T) {
+	for _, api := range []string{"SaveDeviceProp", "BatchAddDeviceGroupRelations", "CreateDeviceGroup"} {
+		w, store, n := newWorld(t), &carry.Memory{}, 0
+		if err := carry.Keep(t.Context(), w.p.Source.View, store, options(w.clock)); err != nil {
+			t.Fatal(err)
+		}
+		w.move(fleet)
+		w.fault = func(op migratetest.Op) migratetest.Fault {
+			if op.Name != api {
+				return migratetest.Fault{}
+			}
+			if n++; n > 1 {
+				return migratetest.Fault{}
+			}
+			return migratetest.Fault{Refuse: iot.NotFound}
+		}
+		got, err := carry.Carry(t.Context(), w.p.Target, store, options(w.clock))
+		switch {
+		case api == "SaveDeviceProp" && (err != nil || got.Absent != 1 || got.Labels != 19):
+			t.Errorf("a device was returned: %+v, %v", got, err)
+		case api != "SaveDeviceProp" && iot.KindOf(err) != iot.Transient:
+			t.Errorf("%s: a group was deleted: %v", api, err)
+		}
+		w.until(func() error { _, err := carry.Carry(t.Context(), w.p.Target, store, options(w.clock)); return err })
+	}
+}
+
 // A store whose reading fails ends every step with its error.
 func TestStoreFails(t *testing.T) {
 	w, broken := newWorld(t), brokenStore{}

@@ -94,7 +94,7 @@ func (c *Checklist) WriteMarkdown(w io.Writer) error {
 
 // subject names an item with all that is known of it.
 func (i CheckItem) subject() string {
-	if i.Name == "" {
+	if !i.Shown {
 		return i.What
 	}
 	s := i.What + " " + quoted(i.Name) + " (" + i.ID

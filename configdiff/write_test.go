@@ -129,6 +129,11 @@ func TestChecklistItems(t *testing.T) {
 	if diff := cmp.Diff(want, names); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
+	var text bytes.Buffer
+	nameless := &configdiff.Checklist{Items: []configdiff.CheckItem{{What: "device job", ID: "j7", Shown: true}}}
+	if err := nameless.WriteText(&text); err != nil || !strings.Contains(text.String(), "j7") {
+		t.Errorf("a job without a name is not told by its ID: %v\n%s", err, text.String())
+	}
 	if n := len(configdiff.ListChecks(&configdiff.Config{}).Items); n != 4 {
 		t.Errorf("%d kinds cannot be listed, want 4", n)
 	}

@@ -16,9 +16,9 @@ type PreflightReport struct {
 	Account  string           `json:"account"`
 	Source   iot.InstanceInfo `json:"source"`
 	Target   iot.InstanceInfo `json:"target"`
-	Products int              `json:"products"` // at the source
-	Devices  int              `json:"devices"`  // at the source
-	Movable  int              `json:"movable"`  // devices that nothing of their own keeps from moving
+	Products int              `json:"products"` // at the source; 0 as well if it could not be read: see CodeSurvey
+	Devices  int              `json:"devices"`  // the same
+	Movable  int              `json:"movable"`  // devices that nothing of their own keeps from moving; 0 as well after CodeInconsistent
 	Issues   []Issue          `json:"issues"`
 	// Survey is what was read, to make a plan of; nil if it could not be read.
 	Survey *Survey `json:"-"`
