@@ -115,7 +115,10 @@ func amqpValues(s iot.Subscription, rename func(string) string) flat {
 func (c *comparison) mns(s iot.Subscription, from, to iot.Subscription) {
 	d := Difference{Kind: Subscription, Change: Unsupported, Severity: Loss, Product: s.ProductKey, Name: string(iot.MNS)}
 	subject := fmt.Sprintf("product %s is subscribed by MNS queue %s, and MNS has no equivalent at the target", s.ProductKey, quoted(s.Queue))
-	heir, groups := to, c.target.Groups
+	heir, groups, when := to, c.target.Groups, "now: the devices that moved are silent in the queue."
+	if c.before() {
+		when = "before the devices move."
+	}
 	if c.before() && len(to.Groups) == 0 { // what the source has will come along
 		heir, groups = from, c.source.Groups
 	}
@@ -128,14 +131,14 @@ func (c *comparison) mns(s iot.Subscription, from, to iot.Subscription) {
 	switch {
 	case len(heir.Groups) == 0:
 		d.Why = subject + ", nor is there an AMQP subscription: nobody gets its messages any more."
-		d.Do = "Create a consumer group, subscribe it to the same messages, and let your servers read it before the devices move."
+		d.Do = "Create a consumer group, subscribe it to the same messages, and let your servers read it " + when
 	case len(lost) > 0:
 		d.Why = fmt.Sprintf("%s: AMQP group %s gets its messages, but not %s.", subject, named(groups, heir), strings.Join(lost, ", "))
-		d.Do = "Add them to the product's AMQP subscription, and let your servers read the group before the devices move."
+		d.Do = "Add them to the product's AMQP subscription, and let your servers read the group " + when
 	default:
 		d.Severity = Work
 		d.Why = fmt.Sprintf("%s: use AMQP group %s.", subject, named(groups, heir))
-		d.Do = "Let everything that reads the queue read the group before the devices move."
+		d.Do = "Let everything that reads the queue read the group " + when
 	}
 	c.add(d)
 }

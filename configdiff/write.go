@@ -19,7 +19,7 @@ func (r *Report) WriteText(w io.Writer) error {
 	for _, part := range parts() {
 		list := r.of(part.severity)
 		if len(list) == 0 {
-			p.Printf("  %s\n", part.none)
+			p.Printf("  %s\n", r.none(part))
 			continue
 		}
 		p.Printf("  %s:\n", part.head)
@@ -51,7 +51,7 @@ func (r *Report) WriteMarkdown(w io.Writer) error {
 		p.Printf("\n## %s\n\n", part.head)
 		list := r.of(part.severity)
 		if len(list) == 0 {
-			p.Printf("%s\n", part.none)
+			p.Printf("%s\n", r.none(part))
 			continue
 		}
 		p.Printf("| what | change | why | fields | do |\n| --- | --- | --- | --- | --- |\n")
@@ -106,6 +106,14 @@ func parts() []part {
 		{Work, "Work for people", "There is no work for people."},
 		{Note, "Good to know", "There is nothing else to know."},
 	}
+}
+
+// none says that a part is empty, as far as that is known.
+func (r *Report) none(p part) string {
+	if len(r.Unread) > 0 {
+		return strings.TrimSuffix(p.none, ".") + " in what was compared, and that is not all: see below."
+	}
+	return p.none
 }
 
 func (r *Report) of(s Severity) (out []Difference) {

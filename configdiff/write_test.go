@@ -185,3 +185,17 @@ func TestLongTextsShowWhereTheyDiffer(t *testing.T) {
 		}
 	}
 }
+
+// Without a difference, the report does not say that nothing is lost of what was not compared.
+func TestNoGreenForWhatIsUnread(t *testing.T) {
+	r := &configdiff.Report{Unread: []configdiff.Unread{{Kind: configdiff.Rule, Instance: "public instance", Why: "the credentials do not allow it"}}}
+	var text, markdown bytes.Buffer
+	if err := errors.Join(r.WriteText(&text), r.WriteMarkdown(&markdown)); err != nil {
+		t.Fatal(err)
+	}
+	for _, out := range []string{text.String(), markdown.String()} {
+		if strings.Contains(out, "Nothing is lost.") || !strings.Contains(out, "Nothing is lost in what was compared") {
+			t.Errorf("it says\n%s", out)
+		}
+	}
+}
