@@ -2,6 +2,7 @@ package configdiff
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -101,6 +102,53 @@ func (c *comparison) before() bool { return c.moment == BeforeMove }
 type thing struct {
 	product, name, id string
 	values            flat
+	lists             map[string][]flat // whose order does not count
+}
+
+// differs returns what is not the same.
+func (x thing) differs(y thing) []Field {
+	source, target := flat{}, flat{}
+	maps.Copy(source, x.values)
+	maps.Copy(target, y.values)
+	for path := range x.lists {
+		align(path, x.lists[path], y.lists[path], source, target)
+	}
+	return difference(source, target)
+}
+
+// align puts two lists into tables so that what belongs together has one place, that at the source: what is equal is left out, of what
+// has the same type the most alike are compared, and what is left is on one side alone.
+func align(path string, from, to []flat, source, target flat) {
+	put := func(table flat, entry flat, place int) {
+		for name, value := range entry {
+			table[fmt.Sprintf("%s[%d].%s", path, place, name)] = value
+		}
+	}
+	to = slices.Clone(to)
+	var rest []int
+	for i, a := range from {
+		if j := slices.IndexFunc(to, func(b flat) bool { return maps.Equal(a, b) }); j >= 0 {
+			to = slices.Delete(to, j, j+1)
+		} else {
+			rest = append(rest, i)
+		}
+	}
+	for _, i := range rest {
+		put(source, from[i], i)
+		best := -1
+		for j, b := range to {
+			if b["type"] == from[i]["type"] && (best < 0 || len(difference(from[i], b)) < len(difference(from[i], to[best]))) {
+				best = j
+			}
+		}
+		if best >= 0 {
+			put(target, to[best], i)
+			to = slices.Delete(to, best, best+1)
+		}
+	}
+	for j, b := range to {
+		put(target, b, len(from)+j)
+	}
 }
 
 // pairs matches the things of both sides that have the same name in the same product. Where several have, those that are equal
@@ -122,7 +170,7 @@ func pairs(source, target []thing) (both [][2]thing, onlySource, onlyTarget []th
 		bs := right[key]
 		var rest []thing
 		for _, a := range as {
-			i := slices.IndexFunc(bs, func(b thing) bool { return len(difference(a.values, b.values)) == 0 })
+			i := slices.IndexFunc(bs, func(b thing) bool { return len(a.differs(b)) == 0 })
 			if i < 0 {
 				rest = append(rest, a)
 				continue
@@ -158,7 +206,7 @@ func (c *comparison) compareMoving(w wording, source, target []thing) {
 	for _, p := range both {
 		a, b := p[0], p[1]
 		d := Difference{Kind: w.kind, Product: a.product, Name: a.name, SourceID: a.id, TargetID: b.id, Severity: Note, Change: NewID}
-		fields := difference(a.values, b.values)
+		fields := a.differs(b)
 		switch {
 		case len(fields) > 0:
 			d.Change, d.Severity, d.Fields = Changed, Loss, fields
@@ -202,7 +250,7 @@ func (c *comparison) addExtra(k Kind, what string, extra []thing) {
 func (c *comparison) compareStaying(k Kind, what, do string, source, target []thing) {
 	both, missing, extra := pairs(source, target)
 	for _, p := range both {
-		if fields := difference(p[0].values, p[1].values); len(fields) > 0 {
+		if fields := p[0].differs(p[1]); len(fields) > 0 {
 			c.add(Difference{
 				Kind: k, Change: Changed, Severity: Work, Product: p[0].product, Name: p[0].name, SourceID: p[0].id, TargetID: p[1].id, Fields: fields,
 				Why: fmt.Sprintf("%s %s is not the same at the target.", what, quoted(p[0].name)),

@@ -91,7 +91,7 @@ func (c *comparison) deviceGroups() {
 			f := flat{}
 			f.put("description", g.Description)
 			f.put("parent", names[g.Parent])
-			out = append(out, thing{"", g.Name, g.ID, f})
+			out = append(out, thing{name: g.Name, id: g.ID, values: f})
 		}
 		return out
 	}
@@ -102,7 +102,7 @@ func (c *comparison) deviceGroups() {
 func (c *comparison) jobs() {
 	list := func(jobs []iot.Job) (out []work) {
 		for _, j := range jobs {
-			out = append(out, work{thing{"", j.Name, j.ID, flat{"type": j.Type}}, j.InFlight()})
+			out = append(out, work{thing{name: j.Name, id: j.ID, values: flat{"type": j.Type}}, j.InFlight()})
 		}
 		return out
 	}
@@ -112,7 +112,7 @@ func (c *comparison) jobs() {
 func (c *comparison) updates() {
 	list := func(updates []UpdateBatch) (out []work) {
 		for _, u := range updates {
-			out = append(out, work{thing{u.ProductKey, u.Firmware + " " + u.Version, u.ID, flat{"type": u.Type}}, u.InFlight()})
+			out = append(out, work{thing{product: u.ProductKey, name: u.Firmware + " " + u.Version, id: u.ID, values: flat{"type": u.Type}}, u.InFlight()})
 		}
 		return out
 	}
@@ -161,7 +161,7 @@ func (c *comparison) compareWork(k Kind, what, do string, source, target []work)
 func (c *comparison) scenes() {
 	list := func(scenes []iot.Scene) (out []thing) {
 		for _, s := range scenes {
-			out = append(out, thing{"", s.Name, s.ID, flat{"running": fmt.Sprint(s.Running)}})
+			out = append(out, thing{name: s.Name, id: s.ID, values: flat{"running": fmt.Sprint(s.Running)}})
 		}
 		return out
 	}

@@ -3,7 +3,6 @@ package configdiff
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
 
 	"github.com/iotferry/iotferry/iot"
 )
@@ -13,7 +12,7 @@ const readAgain = "Let programs that name it by its ID read the ID again at the 
 func (c *comparison) rules() {
 	list := func(rules []iot.RuleDetail, rename func(string) string) (out []thing) {
 		for _, r := range rules {
-			out = append(out, thing{r.ProductKey, r.Name, r.ID, ruleValues(r, rename)})
+			out = append(out, ruleThing(r, rename))
 		}
 		return out
 	}
@@ -22,7 +21,7 @@ func (c *comparison) rules() {
 	}, list(c.source.Rules, asItIs), list(c.target.Rules, c.groups.asSource))
 }
 
-func ruleValues(r iot.RuleDetail, rename func(string) string) flat {
+func ruleThing(r iot.RuleDetail, rename func(string) string) thing {
 	f := flat{}
 	f.put("topic", r.Topic)
 	f.put("dataType", r.DataType)
@@ -33,8 +32,7 @@ func ruleValues(r iot.RuleDetail, rename func(string) string) flat {
 	for _, o := range r.Outputs {
 		outputs = append(outputs, outputValues(o.Type, o.Configuration, o.OnError, rename))
 	}
-	f.list("actions", outputs)
-	return f
+	return thing{product: r.ProductKey, name: r.Name, id: r.ID, values: f, lists: map[string][]flat{"actions": outputs}}
 }
 
 func outputValues(kind string, configuration json.RawMessage, onError bool, rename func(string) string) flat {
@@ -47,30 +45,10 @@ func outputValues(kind string, configuration json.RawMessage, onError bool, rena
 	return f
 }
 
-// list adds tables whose order does not count: they are put in one of their own.
-func (f flat) list(path string, tables []flat) {
-	slices.SortFunc(tables, func(a, b flat) int { return slices.Compare(a.lines(), b.lines()) })
-	for i, table := range tables {
-		for name, value := range table {
-			f[fmt.Sprintf("%s[%d].%s", path, i, name)] = value
-		}
-	}
-}
-
-// lines returns a table in a fixed order, its kind first.
-func (f flat) lines() []string {
-	var out []string
-	for path, value := range f {
-		out = append(out, path+"="+value)
-	}
-	slices.Sort(out)
-	return append([]string{f["type"]}, out...)
-}
-
 func (c *comparison) parsers() {
 	list := func(parsers []iot.Parser, rename func(string) string) (out []thing) {
 		for _, p := range parsers {
-			out = append(out, thing{"", p.Name, p.ID, parserValues(p, rename)})
+			out = append(out, parserThing(p, rename))
 		}
 		return out
 	}
@@ -80,7 +58,7 @@ func (c *comparison) parsers() {
 	}, list(c.source.Parsers, asItIs), list(c.target.Parsers, c.groups.asSource))
 }
 
-func parserValues(p iot.Parser, rename func(string) string) flat {
+func parserThing(p iot.Parser, rename func(string) string) thing {
 	f := flat{}
 	f.put("script", p.Script)
 	f.put("draft", p.Draft)
@@ -99,7 +77,5 @@ func parserValues(p iot.Parser, rename func(string) string) flat {
 		destination.put("name", o.Name)
 		destinations = append(destinations, destination)
 	}
-	f.list("sources", sources)
-	f.list("destinations", destinations)
-	return f
+	return thing{name: p.Name, id: p.ID, values: f, lists: map[string][]flat{"sources": sources, "destinations": destinations}}
 }

@@ -199,3 +199,35 @@ func TestNoGreenForWhatIsUnread(t *testing.T) {
 		}
 	}
 }
+
+// One action that changed is one that changed, wherever it stands in its list: the others are not said to be different.
+func TestActionsAreToldApart(t *testing.T) {
+	config := func(kinds ...string) *configdiff.Config {
+		r := iot.RuleDetail{Rule: iot.Rule{ID: "1", Name: "r", ProductKey: "a1Meter0001"}}
+		for _, k := range kinds {
+			kind, table, _ := strings.Cut(k, " ")
+			r.Outputs = append(r.Outputs, iot.RuleAction{Type: kind, Configuration: json.RawMessage(`{"table":"` + table + `","region":"x"}`)})
+		}
+		return &configdiff.Config{Products: []string{"a1Meter0001"}, Rules: []iot.RuleDetail{r}}
+	}
+	source := config("OTS a", "OTS b", "FC f")
+	for name, test := range map[string]struct {
+		target *configdiff.Config
+		want   []configdiff.Field
+	}{
+		"the same in another order": {config("FC f", "OTS b", "OTS a"), nil},
+		"one changed":               {config("OTS c", "FC f", "OTS b"), []configdiff.Field{{Path: "actions[0].configuration.table", Source: "a", Target: "c"}}},
+		"one missing": {config("OTS b", "FC f"), []configdiff.Field{
+			{Path: "actions[0].configuration.region", Source: "x"}, {Path: "actions[0].configuration.table", Source: "a"}, {Path: "actions[0].type", Source: "OTS"}}},
+		"another one": {config("OTS a", "RDS r", "OTS b", "FC f"), []configdiff.Field{
+			{Path: "actions[3].configuration.region", Target: "x"}, {Path: "actions[3].configuration.table", Target: "r"}, {Path: "actions[3].type", Target: "RDS"}}},
+	} {
+		var got []configdiff.Field
+		for _, d := range configdiff.Compare(configdiff.AfterMove, source, test.target) {
+			got = append(got, d.Fields...)
+		}
+		if diff := cmp.Diff(test.want, got); diff != "" {
+			t.Errorf("%s: -want +got:\n%s", name, diff)
+		}
+	}
+}
