@@ -10,6 +10,6 @@
 // Nothing is taken away and nothing replaced: a label that has another value at the target was set there by somebody. What no API brings
 // is on a [github.com/iotferry/iotferry/configdiff.Checklist].
 //
-// The platform's quotas allow about 44 devices a second, for keeping and for carrying: 500,000 take three hours each. Labels and groups have quotas of
+// The platform's quotas allow about 44 devices a second, for keeping, for carrying and for checking: 500,000 take three hours each. Labels and groups have quotas of
 // their own, so both are read at once.
 package carry

@@ -40,7 +40,8 @@ func (r *Report) Count(s Severity) int {
 	return n
 }
 
-// Before foretells what a migration will not bring along, and what it will change. It reads both instances.
+// Before foretells what a migration will not bring along, and what it will change. It reads both instances. A list of devices that fails in its
+// midst ends it, with the list's error: package carry keeps what devices have, and goes on where it was.
 func Before(ctx context.Context, source, target iot.View, o Options) (*Report, error) {
 	r, err := newRun(ctx, BeforeMove, source, target, o)
 	if err != nil {

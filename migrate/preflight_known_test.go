@@ -42,7 +42,10 @@ func TestPreflightAccessToAnEmptyTarget(t *testing.T) {
 			"QueryProductList", "QueryProduct", "QueryDevice", "BatchGetDeviceState", "GetThingTopo", "GetGatewayBySubDevice", "ListRule",
 			"QuerySubscribeRelation", "QueryConsumerGroupList",
 		},
-		"s4-tsl.json": {"QueryThingModelPublished", "QueryDevicePropertiesData", "QueryConsumerGroupStatus"},
+		"s4-tsl.json": {
+			"QueryThingModelPublished", "ListThingModelVersion", "QueryDevicePropertiesData", "QueryDeviceEventData", "QueryDeviceServiceData",
+			"QueryConsumerGroupStatus",
+		},
 	} {
 		for _, api := range apis {
 			c := fleetCloud(t, fleet, refusing(api, target, iot.Denied))
@@ -54,6 +57,14 @@ func TestPreflightAccessToAnEmptyTarget(t *testing.T) {
 				t.Errorf("%s is denied at the target, and nothing is known of the source", api)
 			}
 		}
+	}
+}
+
+// What the trial asks for need not be there: a platform that says so with an error has let it ask.
+func TestPreflightHistoryOfNothing(t *testing.T) {
+	c := fleetCloud(t, "s4-tsl.json", refusing("QueryDeviceEventData", "", iot.Invalid))
+	if text := why(preflightOf(t, c, c.Declared()), migrate.CodeAccessUnknown, "public instance"); text != "" {
+		t.Errorf("it says %q", text)
 	}
 }
 

@@ -139,7 +139,7 @@ func TestPreflightUndeclaredIsAQuestion(t *testing.T) {
 func TestPreflightAccess(t *testing.T) {
 	for _, api := range []string{
 		"QueryProductList", "QueryDevice", "BatchGetDeviceState", "ListDistributedDevice", "GetThingTopo", "GetGatewayBySubDevice",
-		"QueryThingModelPublished", "QueryDevicePropertiesData", "ListRule", "QuerySubscribeRelation", "QueryConsumerGroupList", "QueryConsumerGroupStatus",
+		"QueryThingModelPublished", "ListThingModelVersion", "QueryDevicePropertiesData", "QueryDeviceEventData", "QueryDeviceServiceData", "ListRule", "QuerySubscribeRelation", "QueryConsumerGroupList", "QueryConsumerGroupStatus",
 	} {
 		c := fleetCloud(t, "demo.json", func(op migratetest.Op) migratetest.Fault {
 			if op.Name == api && op.Instance == "" {
