@@ -95,6 +95,24 @@ func TestOneAPIRefused(t *testing.T) {
 	}
 }
 
+type goneLabels struct{ iot.LabelReader }
+
+func (g goneLabels) Labels(ctx context.Context, id iot.DeviceID) (map[string]string, error) {
+	if id == direct(3) {
+		return nil, iot.NotFound
+	}
+	return g.LabelReader.Labels(ctx, id)
+}
+
+// A device that leaves while devices are read does not make a sample of the others.
+func TestGoneWhileRead(t *testing.T) {
+	w := newWorld(t, false)
+	w.platform.Source.Config.Labels = goneLabels{w.platform.Source.Config.Labels}
+	if got := w.before(t, configdiff.Options{Keep: w.keep}).Coverage[0].String(); got != "labels: all 32 devices were read." || len(w.kept) != 32 {
+		t.Errorf("kept %d devices, and it says %q", len(w.kept), got)
+	}
+}
+
 // An update batch that is deleted while it is read hides no other one of its product.
 func TestUpdateDeletedWhileRead(t *testing.T) {
 	w := newWorld(t, false)

@@ -162,6 +162,9 @@ func (r *run) foretell() error {
 			}
 		}
 	}
+	if r.byDevice.step == 1 { // what left meanwhile is not one of them
+		cover.Devices = cover.Read
+	}
 	r.report.Coverage = append(r.report.Coverage, cover)
 	return nil
 }
