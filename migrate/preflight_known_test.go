@@ -2,7 +2,9 @@ package migrate_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
+	"iter"
 	"slices"
 	"strings"
 	"testing"
@@ -95,6 +97,40 @@ func TestPreflightSaysWhyThereIsNoSurvey(t *testing.T) {
 		if strings.Contains(got, "0 devices") || strings.Contains(got, "There are no") || !strings.Contains(got, "could not be read") {
 			t.Errorf("what nobody knows is told as a number or a green:\n%s", got)
 		}
+	}
+}
+
+// everybodys says that a sub-device has every gateway.
+type everybodys struct {
+	iot.TopologyReader
+	sub iot.DeviceID
+}
+
+func (e everybodys) Children(context.Context, iot.DeviceID) iter.Seq2[iot.DeviceID, error] {
+	return func(yield func(iot.DeviceID, error) bool) { yield(e.sub, nil) }
+}
+
+// A topology that does not fit together does not hide what blocks products.
+func TestPreflightOfAWrongTopology(t *testing.T) {
+	c := fleetCloud(t, "mixed.json", nil)
+	p := c.Platform()
+	p.Source.TopologyReader = everybodys{p.Source.TopologyReader, iot.DeviceID{ProductKey: "a1SubVideo1", DeviceName: "sub_012.01"}}
+	r, err := migrate.Preflight(t.Context(), p.Source.View, p.Target.View, p.Account, c.Declared())
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := map[migrate.Code]bool{}
+	for _, i := range r.Issues {
+		found[i.Code] = true
+	}
+	for _, want := range []migrate.Code{migrate.CodeInconsistent, migrate.CodeMNSOnly, migrate.CodeVideo, migrate.CodeID2} {
+		if !found[want] {
+			t.Errorf("%s is not told: %v", want, each(r.Issues))
+		}
+	}
+	var text bytes.Buffer
+	if err := r.WriteText(&text); err != nil || !strings.Contains(text.String(), "how many can move is not known") || strings.Contains(text.String(), "There are no") {
+		t.Errorf("%v\n%s", err, text.String())
 	}
 }
 

@@ -84,6 +84,11 @@ func preflightOf(head, survey *Survey, failure error, more []Issue) *PreflightRe
 	}
 	in := &inspection{survey: head}
 	in.checkInstances()
+	if survey != nil && survey.check() == nil { // only its topology is wrong: what blocks products is known
+		in.survey = survey
+		in.addProducts()
+		in.blockProducts()
+	}
 	r := &PreflightReport{Account: head.Account, Source: head.Source, Target: head.Target, Survey: survey}
 	if survey != nil {
 		r.Products, r.Devices = len(survey.Products), survey.Devices()
