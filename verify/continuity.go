@@ -13,7 +13,7 @@ import (
 // stage, and give it the messages of both instances' consumer groups. It must be safe for concurrent use.
 type Gaps interface {
 	// Gap returns the time between a device's last message at the source and its first at the target, and how many messages are known to be
-	// missing. It returns false as long as one of the two has not come.
+	// missing. It returns false as long as one of the two has not come: also for a device that was returned, until it has moved again.
 	Gap(id iot.DeviceID) (gap time.Duration, lost uint64, ok bool)
 }
 
@@ -61,7 +61,7 @@ func (c ContinuityConfig) judge(id iot.DeviceID) (migrate.Verdict, string) {
 	gap, lost, ok := c.Gaps.Gap(id)
 	switch {
 	case !ok:
-		return migrate.Inconclusive, "not one message of each instance yet"
+		return migrate.Inconclusive, "no message of the source yet, or none of the target since"
 	case gap > c.MaxGap:
 		return migrate.Inconclusive, fmt.Sprintf("no message for %v, %v is allowed", gap, c.MaxGap)
 	case lost > c.MaxLost:

@@ -29,8 +29,10 @@ func TestContinuity(t *testing.T) {
 		"two are missing":     {[]sent{{1, 0, ""}, {4, time.Second, targetID}}, migrate.Inconclusive, "2 messages are missing"},
 		"silent for too long": {[]sent{{1, 0, ""}, {2, 31 * time.Second, targetID}}, migrate.Inconclusive, "no message for 31s, 30s is allowed"},
 		"a backlog came late": {[]sent{{1, 0, ""}, {3, 31 * time.Second, targetID}, {2, 5 * time.Second, ""}}, migrate.Pass, "for 26s"},
-		"only the source":     {[]sent{{1, 0, ""}}, migrate.Inconclusive, "not one message of each"},
-		"only the target":     {[]sent{{1, 0, targetID}}, migrate.Inconclusive, "not one message of each"},
+		"only the source":     {[]sent{{1, 0, ""}}, migrate.Inconclusive, "none of the target since"},
+		"only the target":     {[]sent{{1, 0, targetID}}, migrate.Inconclusive, "no message of the source"},
+		"returned":            {[]sent{{1, 0, ""}, {2, 9 * time.Second, targetID}, {3, 20 * time.Second, ""}}, migrate.Inconclusive, "none of the target since"},
+		"moved again, silent": {[]sent{{1, 0, ""}, {2, 9 * time.Second, targetID}, {3, 20 * time.Second, ""}, {4, time.Minute, targetID}}, migrate.Inconclusive, "no message for 40s"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			batch, err := dual.New(dual.Config{To: targetID, Devices: []iot.DeviceID{meter}, Sequence: func(m iot.Message) (uint64, bool) {

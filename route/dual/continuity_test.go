@@ -2,6 +2,7 @@ package dual_test
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -166,10 +167,67 @@ func TestOthersAreLeftOut(t *testing.T) {
 	}
 }
 
+// A device that is returned and moved again is measured by its last move; until then it has no gap.
+func TestMovedAgain(t *testing.T) {
+	at := func(n int, instance string) iot.Message {
+		return message(device(1), n, begin.Add(time.Duration(n)*time.Second), instance)
+	}
+	for name, test := range map[string]struct {
+		messages []iot.Message
+		gap      time.Duration // negative for none
+	}{
+		"moved":                   {[]iot.Message{at(10, ""), at(40, target), at(50, target)}, 30 * time.Second},
+		"returned":                {[]iot.Message{at(10, ""), at(40, target), at(50, target), at(100, "")}, -1},
+		"a late one of the stay":  {[]iot.Message{at(10, ""), at(40, target), at(100, ""), at(50, target)}, -1},
+		"moved again":             {[]iot.Message{at(10, ""), at(40, target), at(100, ""), at(110, ""), at(130, target), at(135, target)}, 20 * time.Second},
+		"the last one comes late": {[]iot.Message{at(10, ""), at(40, target), at(100, ""), at(130, target), at(110, "")}, 20 * time.Second},
+		"all of the return late":  {[]iot.Message{at(10, ""), at(40, target), at(130, target), at(100, ""), at(110, "")}, 20 * time.Second},
+	} {
+		c := newContinuity(t, dual.Config{To: target, Devices: []iot.DeviceID{device(1)}})
+		for _, m := range test.messages {
+			c.Saw(m)
+		}
+		gap, _, ok := c.Gap(device(1))
+		if ok != (test.gap >= 0) || ok && gap != test.gap {
+			t.Errorf("%s: a gap of %v, %t", name, gap, ok)
+		}
+	}
+}
+
+// However late messages are: what is said of a device that moves there and back is never less than the truth.
+func TestMovedAgainInAJumble(t *testing.T) {
+	for seed := range uint64(200) {
+		r := rand.New(rand.NewPCG(seed, 3))
+		var messages []iot.Message
+		var last, first time.Time
+		for n, instance := 0, ""; n < 30; n++ {
+			if r.IntN(6) == 0 {
+				instance = []string{target, ""}[len(instance)/len(target)]
+			}
+			m := message(device(1), n, begin.Add(time.Duration(n)*time.Second), instance)
+			messages = append(messages, m)
+			if instance == "" {
+				last, first = m.Generated, time.Time{}
+			} else if first.IsZero() {
+				first = m.Generated
+			}
+		}
+		r.Shuffle(len(messages), func(i, j int) { messages[i], messages[j] = messages[j], messages[i] })
+		c := newContinuity(t, dual.Config{To: target, Devices: []iot.DeviceID{device(1)}})
+		for _, m := range messages {
+			c.Saw(m)
+		}
+		got, _ := c.Device(device(1))
+		if !got.LastFrom.Equal(last) || got.FirstTo.IsZero() != first.IsZero() || got.FirstTo.Before(first) {
+			t.Fatalf("seed %d: %v to %v, true is %v to %v", seed, got.LastFrom, got.FirstTo, last, first)
+		}
+	}
+}
+
 // A device that sends at both instances at once has no gap, and the same number in two messages came twice.
 func TestOverlap(t *testing.T) {
 	c := newContinuity(t, dual.Config{To: target, Devices: []iot.DeviceID{device(1)}, Sequence: sequence})
-	c.Saw(message(device(1), 7, begin.Add(time.Second), ""))
+	c.Saw(message(device(1), 7, begin, ""))
 	twin := message(device(1), 7, begin, target)
 	twin.ID = "another"
 	c.Saw(twin)
@@ -195,6 +253,27 @@ func TestHolesAreBounded(t *testing.T) {
 	}
 	if n := c.Spans(device(1)); n > dual.MaxSpans {
 		t.Errorf("%d spans are remembered", n)
+	}
+}
+
+// Numbers may be as large as they like: the largest is next to none, and two devices that have lost a great many are not one that has lost few.
+func TestHugeNumbers(t *testing.T) {
+	seen := func(numbers ...string) dual.Report {
+		c := newContinuity(t, dual.Config{To: target, Devices: []iot.DeviceID{device(1), device(2)}, Sequence: sequence})
+		for n := range 2 {
+			for i, number := range numbers {
+				m := message(device(n+1), i, begin, "")
+				m.Payload = []byte(number)
+				c.Saw(m)
+			}
+		}
+		return c.Report()
+	}
+	if r := seen("0", "18446744073709551615", "18446744073709551614"); r.Devices[0].Lost != math.MaxUint64-2 || r.Twice != 0 {
+		t.Errorf("%+v", r)
+	}
+	if r := seen("0", "9223372036854775809"); r.Lost < 1<<63 {
+		t.Errorf("%d of two are lost, of one %d", r.Lost, r.Devices[0].Lost)
 	}
 }
 

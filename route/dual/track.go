@@ -7,9 +7,10 @@ import (
 
 // A track is what is remembered of one device.
 type track struct {
-	lastFrom, firstTo    time.Time
+	lastFrom             time.Time // at the one instance
+	firstTo, lastTo      time.Time // at the other, not before lastFrom; zero if there is none
 	messages, duplicates int
-	ids                  []string // of the newest messages, in a ring
+	ids                  []uint64 // hashes of those of the newest messages, in a ring
 	oldest               int
 	numbers              numbers
 }
@@ -17,11 +18,9 @@ type track struct {
 // remembered is how many IDs of messages a device's track holds: one that comes again comes within a few.
 const remembered = 32
 
-// again reports whether a message with this ID came before, and remembers it.
-func (t *track) again(id string) bool {
+// again reports whether a message whose ID has this hash came before, and remembers it.
+func (t *track) again(id uint64) bool {
 	switch {
-	case id == "": // it has none
-		return false
 	case slices.Contains(t.ids, id):
 		return true
 	case len(t.ids) < remembered:
@@ -33,13 +32,25 @@ func (t *track) again(id string) bool {
 	return false
 }
 
+// seen notes when a message was generated. A device that has come back is measured by its next move.
 func (t *track) seen(at time.Time, there bool) {
 	switch {
 	case at.IsZero():
-	case there && (t.firstTo.IsZero() || at.Before(t.firstTo)):
-		t.firstTo = at
 	case !there && at.After(t.lastFrom):
 		t.lastFrom = at
+		if t.firstTo.Before(at) {
+			t.firstTo = t.lastTo // the first of this stay is not known if there are several
+		}
+		if t.lastTo.Before(at) {
+			t.firstTo, t.lastTo = time.Time{}, time.Time{}
+		}
+	case there && !at.Before(t.lastFrom):
+		if t.firstTo.IsZero() || at.Before(t.firstTo) {
+			t.firstTo = at
+		}
+		if at.After(t.lastTo) {
+			t.lastTo = at
+		}
 	}
 }
 
