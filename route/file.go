@@ -168,11 +168,8 @@ func (f *File) rewrite(ctx context.Context, facts []Fact) error {
 func writeAll(ctx context.Context, w io.Writer, all *Table) (size int64, n int, err error) {
 	written, err := io.WriteString(w, fileHeader)
 	size = int64(written)
-	for err == nil {
-		facts := all.takeChanged(saveBatch)
-		if len(facts) == 0 {
-			break
-		}
+	for left := all.unsaved(); err == nil && len(left) > 0; {
+		facts := all.takeChanged(left)
 		n += len(facts)
 		written, err = w.Write(appendFrame(nil, facts))
 		size += int64(written)

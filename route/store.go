@@ -78,21 +78,20 @@ func (t *Table) restore(f Fact) error {
 }
 
 // Save gives a store what has changed since the last Save, or all if none was: call it every few seconds, and once more when
-// the process ends. After an error the next Save tries the same again. Use one store for a table.
+// the process ends. What changes meanwhile is left for the next Save. After an error the next Save tries the same again. Use one store
+// for a table.
 func (t *Table) Save(ctx context.Context, s Store) error {
 	t.saving.Lock()
 	defer t.saving.Unlock()
 	t.track()
-	for {
-		facts := t.takeChanged(saveBatch)
-		if len(facts) == 0 {
-			return nil
-		}
+	for left := t.unsaved(); len(left) > 0; {
+		facts := t.takeChanged(left)
 		if err := s.Save(ctx, facts); err != nil {
 			t.putBack(facts)
 			return fmt.Errorf("save what is known of devices: %w", err)
 		}
 	}
+	return nil
 }
 
 // track begins to note changes, and notes everything that is there.
@@ -120,27 +119,39 @@ func (t *Table) note(p *product, ref uint32) {
 	}
 }
 
-// takeChanged returns up to most facts that have to be saved, products in the order of their keys.
-func (t *Table) takeChanged(most int) []Fact {
+// unsaved returns how many devices of each product have changed. A product is there with none if only its rest has.
+func (t *Table) unsaved() map[string]int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	left := map[string]int{}
+	for key, p := range *t.products.Load() {
+		if len(p.changed) > 0 || p.restNew {
+			left[key] = len(p.changed)
+		}
+	}
+	return left
+}
+
+// takeChanged returns a batch of what is left to be saved, products in the order of their keys, and what changed first before the others.
+func (t *Table) takeChanged(left map[string]int) []Fact {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	var facts []Fact
-	products := *t.products.Load()
-	for _, key := range slices.Sorted(maps.Keys(products)) {
-		p := products[key]
+	for _, key := range slices.Sorted(maps.Keys(left)) {
+		p := (*t.products.Load())[key]
 		if p.restNew {
 			p.restNew = false
 			facts = append(facts, Fact{iot.DeviceID{ProductKey: key}, Place(p.rest.Load()), time.Unix(0, p.restAt).UTC()})
 		}
-		n := min(len(p.changed), most-len(facts))
-		if n <= 0 {
-			continue
-		}
-		for _, ref := range p.changed[len(p.changed)-n:] {
+		n := max(0, min(left[key], saveBatch-len(facts)))
+		for _, ref := range p.changed[:n] {
 			facts = append(facts, t.saved(key, p, ref))
 		}
-		if p.changed = p.changed[:len(p.changed)-n]; len(p.changed) == 0 {
+		if p.changed = p.changed[n:]; len(p.changed) == 0 {
 			p.changed = nil
+		}
+		if left[key] -= n; left[key] == 0 {
+			delete(left, key)
 		}
 	}
 	return facts

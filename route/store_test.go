@@ -139,6 +139,51 @@ func TestOnlyChangesAreSaved(t *testing.T) {
 	}
 }
 
+// A busyStore is one of a table that learns something whenever it is saved.
+type busyStore struct {
+	*database
+	saving func()
+	saves  int
+}
+
+func (b *busyStore) Save(ctx context.Context, facts []route.Fact) error {
+	b.saves++
+	b.saving()
+	return b.database.Save(ctx, facts)
+}
+
+// Save comes to its end also while devices move all the time. What it leaves is for the next one, and nothing is left for ever.
+func TestSaveOfABusyTable(t *testing.T) {
+	table := newTable(t)
+	store, n := &busyStore{database: newDatabase()}, 0
+	store.saving = func() {
+		if n++; n > 50 {
+			t.Fatal("Save does not end")
+		}
+		for i := range 1000 {
+			learn(t, table, route.Fact{Device: device(fmt.Sprintf("meter-%d-%d", n, i)), Place: route.Target, At: begin})
+		}
+	}
+	const devices = 25_000
+	for i := range devices {
+		learn(t, table, route.Fact{Device: device(fmt.Sprintf("first-%d", i)), Place: route.Target, At: begin})
+	}
+	save(t, table, store)
+	if store.saves != 3 {
+		t.Errorf("%d calls of Save, want 3", store.saves)
+	}
+	for i := range devices {
+		if name := fmt.Sprintf("first-%d", i); store.rows[device(name)].Place != route.Target {
+			t.Fatalf("%s is not saved", name)
+		}
+	}
+	store.saving = func() {}
+	save(t, table, store)
+	if len(store.rows) != table.Len() {
+		t.Errorf("%d of %d are saved", len(store.rows), table.Len())
+	}
+}
+
 func TestSaveAgainAfterError(t *testing.T) {
 	store, table, want := newDatabase(), newTable(t), model{}
 	for _, f := range history(rand.New(rand.NewPCG(3, 3)), 300, 900) {
