@@ -2,11 +2,13 @@ package route
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha1"
 	"encoding/base64"
 	"io"
+	"mime"
 	"net/http"
 	"net/url"
 	"slices"
@@ -20,6 +22,7 @@ import (
 // A call is a signed request of the platform's RPC style that can go to either instance.
 type call struct {
 	request *http.Request
+	method  string
 	body    []byte // nil if it has none
 	query   url.Values
 	form    url.Values // of the body
@@ -42,12 +45,13 @@ var without = []string{
 // readCall reads a request; nil if it is none of the platform's RPC style, whose body then is not read.
 func readCall(r *http.Request) (*call, error) {
 	query, err := url.ParseQuery(r.URL.RawQuery)
-	if err != nil || r.Method != http.MethodGet && r.Method != http.MethodPost {
+	method := cmp.Or(r.Method, http.MethodGet)
+	if err != nil || method != http.MethodGet && method != http.MethodPost {
 		return nil, nil
 	}
-	c := &call{request: r, query: query, form: url.Values{}}
+	c := &call{request: r, method: method, query: query, form: url.Values{}}
 	if r.Body != nil && r.Body != http.NoBody {
-		if kind, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";"); kind != formType {
+		if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != formType {
 			return nil, nil
 		}
 		c.body, err = io.ReadAll(r.Body)
@@ -56,7 +60,7 @@ func readCall(r *http.Request) (*call, error) {
 			return nil, &iot.Error{Kind: iot.Transient, Message: "not sent: the request's body cannot be read", Err: err}
 		}
 		if c.form, err = url.ParseQuery(string(c.body)); err != nil {
-			return nil, &iot.Error{Kind: iot.Invalid, Message: "not sent: the request's body is no form"} // its words may hold parameters
+			return &call{request: r, method: method, body: c.body}, nil // the platform would not understand it either
 		}
 	}
 	c.action = c.get("Action")
@@ -111,8 +115,12 @@ func (c *call) unchanged() *http.Request {
 	return r
 }
 
+// carry gives a request its body. A GET gets one that is empty: without any, net/http sends it again when a connection breaks.
 func (c *call) carry(r *http.Request, text []byte) {
 	if c.body == nil {
+		if c.method == http.MethodGet {
+			r.Body, r.GetBody = io.NopCloser(strings.NewReader("")), nil
+		}
 		return
 	}
 	r.Body = io.NopCloser(bytes.NewReader(text))
@@ -148,7 +156,7 @@ func (c *call) signed(instance string, secret iot.Secret, again bool) (*http.Req
 	for name, values := range form {
 		all[name] = append(all[name], values...)
 	}
-	set("Signature", signature(c.request.Method, all, secret))
+	set("Signature", signature(c.method, all, secret))
 	r := c.request.Clone(c.request.Context())
 	r.URL.RawQuery = query.Encode()
 	c.carry(r, []byte(form.Encode()))

@@ -68,7 +68,7 @@ func (c *Client) at(p Place) iot.Commander {
 // send makes a call where the device is, and once more at the other instance if it is not there.
 func send[T any](ctx context.Context, c *Client, id iot.DeviceID, call func(iot.Commander) (T, error)) (T, error) {
 	var none T
-	first, err := c.router.choose(ctx, id)
+	first, err := c.router.choose(ctx, id, c.router.patience())
 	if err != nil {
 		return none, err
 	}

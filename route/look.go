@@ -61,6 +61,18 @@ func (r *Router) want(id iot.DeviceID) error {
 	return nil
 }
 
+// wantAll lets the next looks be about all of these devices, of which somebody will ask one after another.
+func (r *Router) wantAll(ids []iot.DeviceID) {
+	for _, id := range ids {
+		if r.config.Table.Lookup(id).Known() {
+			continue
+		}
+		if _, ok := r.remembered(id); !ok {
+			_ = r.want(id) // who asks gets the error
+		}
+	}
+}
+
 // look reads both instances about devices of a product that somebody waits for. It is for all who wait, so the context of none ends it.
 func (r *Router) look(productKey string) (map[iot.DeviceID]Place, error) {
 	if !r.begin() {

@@ -143,14 +143,13 @@ func (r *Router) found(id iot.DeviceID, at Place, began time.Time) {
 	_ = r.config.Table.Learn(Fact{Device: id, Place: at, At: began}) // an ID that cannot be is not kept
 }
 
-// choose returns the instance to call first.
-func (r *Router) choose(ctx context.Context, id iot.DeviceID) (Place, error) {
+// choose returns the instance to call first. It waits for a device that is in the middle of its move until a time.
+func (r *Router) choose(ctx context.Context, id iot.DeviceID, until time.Time) (Place, error) {
 	if p := r.config.Table.Lookup(id); p.Known() {
 		return p, nil
 	}
-	until := r.config.Clock.Now().Add(max(r.config.Patience, 0))
 	for {
-		p, err := r.lookSoon(ctx, id)
+		p, err := r.lookSoon(ctx, id, until)
 		switch {
 		case ctx.Err() != nil:
 			return Unsure, &iot.Error{Kind: iot.Transient, Message: "not sent to " + id.String(), Err: ctx.Err()}
@@ -170,9 +169,12 @@ func (r *Router) choose(ctx context.Context, id iot.DeviceID) (Place, error) {
 	}
 }
 
+// patience returns until when a call that begins now waits.
+func (r *Router) patience() time.Time { return r.config.Clock.Now().Add(max(r.config.Patience, 0)) }
+
 // lookSoon is Where for a caller that has something better to do than to wait for its turn.
-func (r *Router) lookSoon(ctx context.Context, id iot.DeviceID) (Place, error) {
-	ctx, cancel := context.WithTimeout(ctx, max(r.config.Patience, r.config.LookEvery))
+func (r *Router) lookSoon(ctx context.Context, id iot.DeviceID, until time.Time) (Place, error) {
+	ctx, cancel := context.WithTimeout(ctx, max(until.Sub(r.config.Clock.Now()), r.config.LookEvery))
 	defer cancel()
 	return r.Where(ctx, id)
 }

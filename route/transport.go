@@ -92,11 +92,13 @@ func (t *Transport) choose(ctx context.Context, c *call) (Place, error) {
 		}
 		return Source, nil
 	}
-	first, err := t.router.choose(ctx, c.devices[0])
+	t.router.wantAll(c.devices)
+	until := t.router.patience()
+	first, err := t.router.choose(ctx, c.devices[0], until)
 	for _, id := range c.devices[1:] {
 		var p Place
 		if err == nil {
-			p, err = t.router.choose(ctx, id)
+			p, err = t.router.choose(ctx, id, until)
 		}
 		if err == nil && p != first {
 			err = &iot.Error{Kind: iot.Invalid, Op: c.action, Message: "not sent: " + c.devices[0].String() + " is at the " + first.String() +
