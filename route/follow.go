@@ -102,9 +102,9 @@ func (f *Follower) apply(e migrate.Entry) error {
 	case migrate.EntryCampaign:
 		return f.begin(e)
 	case migrate.EntryWave:
-		return errors.Join(f.learn(Target, e.Arrived, e.At), f.learn(Unsure, e.Gone, e.At), f.learn(Unsure, e.Both, e.At))
+		return errors.Join(f.learn(Target, e.Arrived, e.At), f.learn(Unsure, e.Both, e.At)) // those that are gone are on neither: calls find that out
 	case migrate.EntryRunner:
-		return f.takenOver(e)
+		clear(f.calls) // nobody will get their answers: a look decides
 	case migrate.EntryIntent:
 		f.calls[e.Lane] = append(f.calls[e.Lane], e)
 		return f.learn(Moving, e.Names, e.At)
@@ -136,7 +136,7 @@ func (f *Follower) begin(e migrate.Entry) error {
 }
 
 // outcome learns how a call ended. One with an error has moved nothing, and those announced after it are not made. After any other
-// the devices are still on their way, and from now on an effect has to come to light.
+// the devices are still on their way, since the call began: the next one was announced earlier, but begins only now.
 func (f *Follower) outcome(e migrate.Entry) error {
 	var left []migrate.Entry
 	for _, intent := range f.calls[e.Lane] {
@@ -144,29 +144,17 @@ func (f *Follower) outcome(e migrate.Entry) error {
 		switch {
 		case intent.Call >= e.Call && e.Error != "":
 			err = f.learn(Source, intent.Names, e.At)
-		case intent.Call == e.Call:
+		case intent.Call == e.Call+1:
 			err = f.learn(Moving, intent.Names, e.At)
-		default:
-			left = append(left, intent)
 		}
 		if err != nil {
 			return err
 		}
-	}
-	f.calls[e.Lane] = left
-	return nil
-}
-
-// takenOver learns that a new runner does not know what became of calls without an outcome.
-func (f *Follower) takenOver(e migrate.Entry) error {
-	for lane, intents := range f.calls {
-		delete(f.calls, lane)
-		for _, intent := range intents {
-			if err := f.learn(Moving, intent.Names, e.At); err != nil {
-				return err
-			}
+		if intent.Call > e.Call && e.Error == "" {
+			left = append(left, intent)
 		}
 	}
+	f.calls[e.Lane] = left
 	return nil
 }
 

@@ -134,6 +134,38 @@ func TestFollowCalls(t *testing.T) {
 	d.again()
 }
 
+// What the runner believes of a look, the table knows: an effect has to show from when its call began, however long the call took. A
+// device that is refused for good is looked at no more.
+func TestFollowRefusals(t *testing.T) {
+	d := newDiary(t, false)
+	d.append(
+		migrate.Entry{Kind: migrate.EntryIntent, At: after(1), Call: 1, Product: meter, Names: set("meter-0")},
+		migrate.Entry{Kind: migrate.EntryIntent, At: after(1), Call: 2, Product: meter, Names: set("meter-1")},
+		migrate.Entry{Kind: migrate.EntryOutcome, At: after(9), Call: 1, Refused: []migrate.Failure{{Device: device("meter-0")}}},
+		migrate.Entry{Kind: migrate.EntryOutcome, At: after(19), Call: 2, Refused: []migrate.Failure{{Device: device("meter-1")}}},
+		migrate.Entry{Kind: migrate.EntryLook, At: after(32), Unmoved: set("meter-0", "meter-1"), End: true})
+	d.expect("31 s after the first call began, and 23 s after the second", map[string]route.Place{"meter-0": route.Source, "meter-1": route.Moving})
+	d.append(migrate.Entry{Kind: migrate.EntryLook, At: after(40), Unmoved: set("meter-1"), End: true})
+	d.expect("31 s after the second", map[string]route.Place{"meter-1": route.Source})
+	d.again()
+}
+
+// A device that was deleted before its wave is not waited for.
+func TestFollowDeleted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDiary(t, false)
+		d.append(migrate.Entry{Kind: migrate.EntryWave, At: after(1), Gone: set("meter-0"), Wave: 1})
+		p := newPlatform()
+		r := newRouter(t, p, func(c *route.Config) { c.Table = d.table })
+		began := time.Now()
+		_, err := newClient(t, r, p).Call(t.Context(), device("meter-0"), []byte("x"), time.Second)
+		expectKind(t, "a call to it", err, iot.NotFound)
+		if took := time.Since(began); took > 0 || len(p.looks()) > 0 {
+			t.Errorf("it took %v and %d looks", took, len(p.looks()))
+		}
+	})
+}
+
 // Calls are announced by several at once. The first that fails as such is the last that was made.
 func TestFollowSalvos(t *testing.T) {
 	d := newDiary(t, false)
@@ -157,15 +189,15 @@ func TestFollowSalvos(t *testing.T) {
 	expect("throttled", route.Moving, route.Source, route.Source, route.Source)
 	names = names[1:]
 	d.append(salvo(4, 5)...)
-	d.append(migrate.Entry{Kind: migrate.EntryOutcome, At: after(20), Call: 5}, migrate.Entry{Kind: migrate.EntryRunner, At: after(40)})
-	d.append(migrate.Entry{Kind: migrate.EntryOutcome, At: after(41), Call: 6, Error: "of nobody"})
+	d.append(migrate.Entry{Kind: migrate.EntryOutcome, At: after(20), Call: 5}, migrate.Entry{Kind: migrate.EntryRunner, At: after(30)},
+		migrate.Entry{Kind: migrate.EntryOutcome, At: after(31), Call: 6, Error: "of nobody"})
 	expect("a new runner", route.Moving, route.Moving, route.Moving)
-	left := migrate.Entry{Kind: migrate.EntryLook, At: after(51), Unmoved: set("meter-1", "meter-2", "meter-3"), End: true}
+	left := migrate.Entry{Kind: migrate.EntryLook, At: after(35), Unmoved: set("meter-1", "meter-2", "meter-3"), End: true}
 	d.append(left)
-	expect("left behind by the call that ended", route.Source, route.Moving, route.Moving)
-	left.At = after(71)
+	expect("the second call began when the first had ended", route.Source, route.Moving, route.Source)
+	left.At = after(51)
 	d.append(left)
-	expect("left behind by those that were taken over", route.Source, route.Source, route.Source)
+	expect("left behind", route.Source, route.Source, route.Source)
 	d.again()
 }
 
