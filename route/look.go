@@ -3,6 +3,7 @@ package route
 import (
 	"context"
 	"maps"
+	"math"
 	"time"
 
 	"github.com/iotferry/iotferry/iot"
@@ -16,6 +17,11 @@ import (
 //
 // Its errors are those of the readers, and the context's.
 func (r *Router) Where(ctx context.Context, id iot.DeviceID) (Place, error) {
+	return r.where(ctx, id, math.MaxInt)
+}
+
+// where is Where for a caller that does not wait if that many looks are due for others of the product.
+func (r *Router) where(ctx context.Context, id iot.DeviceID, before int) (Place, error) {
 	for {
 		if p := r.config.Table.Lookup(id); p.Known() {
 			return p, nil
@@ -23,10 +29,14 @@ func (r *Router) Where(ctx context.Context, id iot.DeviceID) (Place, error) {
 		if p, ok := r.remembered(id); ok {
 			return p, nil
 		}
-		if err := r.want(id); err != nil {
+		room, err := r.want(id, before)
+		if err != nil {
 			return Unsure, err
 		}
 		flight := r.flights.DoChan(id.ProductKey, func() (any, error) { return r.look(id.ProductKey) })
+		if !room { // the look is for those before, as all who asked for them may have left
+			return Unsure, &iot.Error{Kind: iot.Throttled, Op: "look for " + id.String(), Message: "too many others of its product wait"}
+		}
 		select {
 		case <-ctx.Done():
 			return Unsure, &iot.Error{Kind: iot.Transient, Op: "look for " + id.String(), Err: ctx.Err()}
@@ -41,24 +51,26 @@ func (r *Router) Where(ctx context.Context, id iot.DeviceID) (Place, error) {
 	}
 }
 
-// want puts a device among those that the next look is about, unless the look under way is.
-func (r *Router) want(id iot.DeviceID) error {
+// want puts a device among those that the next looks are about, if there is room: not where as many looks as before are due for others of
+// its product.
+func (r *Router) want(id iot.DeviceID, before int) (room bool, err error) {
 	if err := id.Check(); err != nil {
-		return err
+		return false, err
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
-		return closed()
+		return false, closed()
 	}
-	if _, ok := r.looking[id]; ok {
-		return nil
+	if _, ok := r.wanted[id]; ok {
+		return true, nil
 	}
-	if r.waiting[id.ProductKey] == nil {
-		r.waiting[id.ProductKey] = map[iot.DeviceID]struct{}{}
+	if len(r.waiting[id.ProductKey])/iot.MaxStates >= before {
+		return false, nil
 	}
-	r.waiting[id.ProductKey][id] = struct{}{}
-	return nil
+	r.wanted[id] = struct{}{}
+	r.waiting[id.ProductKey] = append(r.waiting[id.ProductKey], id.DeviceName)
+	return true, nil
 }
 
 // wantAll lets the next looks be about all of these devices, of which somebody will ask one after another.
@@ -68,7 +80,7 @@ func (r *Router) wantAll(ids []iot.DeviceID) {
 			continue
 		}
 		if _, ok := r.remembered(id); !ok {
-			_ = r.want(id) // who asks gets the error
+			_, _ = r.want(id, crowd) // who asks gets the error
 		}
 	}
 }
@@ -135,29 +147,25 @@ func (r *Router) turn() error {
 	return r.config.Clock.WaitUntil(r.base, at)
 }
 
-// take returns the names of up to 50 devices that are waited for, and who is not among them waits on.
+// take returns the names of the up to 50 devices that have waited longest, and who is not among them waits on.
 func (r *Router) take(productKey string) []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	var names []string
-	for id := range r.waiting[productKey] {
-		if len(names) == iot.MaxStates {
-			return names
-		}
-		names = append(names, id.DeviceName)
-		r.looking[id] = struct{}{}
-		delete(r.waiting[productKey], id)
+	names := r.waiting[productKey]
+	if len(names) <= iot.MaxStates {
+		delete(r.waiting, productKey)
+		return names
 	}
-	delete(r.waiting, productKey)
-	return names
+	r.waiting[productKey] = names[iot.MaxStates:]
+	return names[:iot.MaxStates:iot.MaxStates]
 }
 
-// looked tells that nobody looks at these devices any more.
+// looked tells that these devices are not looked at any more.
 func (r *Router) looked(productKey string, names []string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, name := range names {
-		delete(r.looking, iot.DeviceID{ProductKey: productKey, DeviceName: name})
+		delete(r.wanted, iot.DeviceID{ProductKey: productKey, DeviceName: name})
 	}
 }
 

@@ -46,9 +46,9 @@ type Router struct {
 	mu      sync.Mutex
 	closed  bool
 	looks   sync.WaitGroup
-	next    time.Time                            // when the next look may begin
-	waiting map[string]map[iot.DeviceID]struct{} // by product: who is to be looked at
-	looking map[iot.DeviceID]struct{}            // who is looked at now
+	next    time.Time                 // when the next look may begin
+	waiting map[string][]string       // names by product: who is to be looked at, the one that has waited longest first
+	wanted  map[iot.DeviceID]struct{} // they, and who is looked at now
 	seen    memory
 }
 
@@ -60,6 +60,7 @@ const (
 	rememberMax = time.Minute
 	patience    = 5 * time.Second
 	between     = 500 * time.Millisecond // how long it counts that a device is on both instances or on none
+	crowd       = 4                      // looks: a call does not wait for more of them, and goes where the device was last
 )
 
 // New returns a router. It reads nothing. Its errors name the field that is wrong.
@@ -82,7 +83,7 @@ func New(c Config) (*Router, error) {
 	if c.Moved == nil {
 		c.Moved = []string{"GRAY_EXECUTING", "ALL_EXECUTING"}
 	}
-	r := &Router{config: c, waiting: map[string]map[iot.DeviceID]struct{}{}, looking: map[iot.DeviceID]struct{}{}, seen: memory{}}
+	r := &Router{config: c, waiting: map[string][]string{}, wanted: map[iot.DeviceID]struct{}{}, seen: memory{}}
 	r.base, r.cancel = context.WithCancel(context.Background())
 	return r, nil
 }
@@ -172,11 +173,11 @@ func (r *Router) choose(ctx context.Context, id iot.DeviceID, until time.Time) (
 // patience returns until when a call that begins now waits.
 func (r *Router) patience() time.Time { return r.config.Clock.Now().Add(max(r.config.Patience, 0)) }
 
-// lookSoon is Where for a caller that has something better to do than to wait for its turn.
+// lookSoon is Where for a caller that has something better to do than to wait for a turn that is far off.
 func (r *Router) lookSoon(ctx context.Context, id iot.DeviceID, until time.Time) (Place, error) {
 	ctx, cancel := context.WithTimeout(ctx, max(until.Sub(r.config.Clock.Now()), r.config.LookEvery))
 	defer cancel()
-	return r.Where(ctx, id)
+	return r.where(ctx, id, crowd)
 }
 
 func inMove(id iot.DeviceID) error {
