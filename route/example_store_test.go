@@ -10,7 +10,7 @@ import (
 	"github.com/iotferry/iotferry/route"
 )
 
-// devicePlaces keeps what is known of devices in a table of the backend's own database:
+// devicePlaces keeps what is known of devices in a table of the backend's own MySQL:
 // device_places(product_key, device_name, place, at), with the first two as its key.
 type devicePlaces struct{ db *sql.DB }
 
@@ -48,7 +48,8 @@ func (p devicePlaces) Save(ctx context.Context, facts []route.Fact) error {
 	}
 	defer tx.Rollback()
 	for _, f := range facts {
-		_, err := tx.ExecContext(ctx, "REPLACE INTO device_places VALUES (?, ?, ?, ?)",
+		_, err := tx.ExecContext(ctx, "INSERT INTO device_places VALUES (?, ?, ?, ?) ON DUPLICATE KEY UPDATE"+
+			" place = IF(VALUES(at) >= at, VALUES(place), place), at = GREATEST(at, VALUES(at))",
 			f.Device.ProductKey, f.Device.DeviceName, f.Place, f.At.UnixNano())
 		if err != nil {
 			return err

@@ -16,8 +16,8 @@ import (
 type Store interface {
 	// Load yields all facts that were saved, in any order. Of a device it may yield older ones as well.
 	Load(ctx context.Context) iter.Seq2[Fact, error]
-	// Save keeps facts. Each replaces what was saved of its device; a device whose name is empty is one as well. Facts are
-	// durable when it returns nil; after an error, any of them may be.
+	// Save keeps facts. Each replaces what was saved of its device; a device whose name is empty is one as well. In a store that several
+	// tables share it must not replace what is newer. Facts are durable when it returns nil; after an error, any of them may be.
 	Save(ctx context.Context, facts []Fact) error
 }
 
