@@ -17,7 +17,9 @@ import (
 // the device may have got the command, so that sending it again is the caller's decision.
 //
 // A device in the middle of its move, on both instances or on none, is waited for, for as long as Config.Patience and the context
-// allow. Then the error is [iot.Transient]: nothing was sent, the same call may work later. A device that is moved is offline until it
+// allow. Then the error is [iot.Transient]: nothing was sent, the same call may work later. So it is as long as no look finds the
+// device: count the tries. Where the table is sure and neither instance has the device, the error is [iot.NotFound], with
+// what both have said; for a moment that may be a device whose move nobody has told the table of. A device that is moved is offline until it
 // has connected again: calls that wait for its answer are [iot.NotConnected] for these seconds, on either instance.
 type Client struct {
 	router         *Router
@@ -82,15 +84,15 @@ func send[T any](ctx context.Context, c *Client, id iot.DeviceID, call func(iot.
 	case again == nil:
 		c.router.found(id, first.other(), began)
 	case iot.KindOf(again) == iot.NotFound:
-		return none, c.router.nowhere(id, again)
+		return none, c.router.nowhere(id, err, again)
 	}
 	return out, again
 }
 
-// nowhere is the error of a call that both instances have refused.
-func (r *Router) nowhere(id iot.DeviceID, refusal error) error {
+// nowhere is the error of a call that both instances have refused: of what they lack, the device need not be all.
+func (r *Router) nowhere(id iot.DeviceID, first, second error) error {
 	if !r.config.Table.Lookup(id).Known() {
 		return inMove(id)
 	}
-	return &iot.Error{Kind: iot.NotFound, Message: "neither instance has " + id.String(), Err: refusal}
+	return &iot.Error{Kind: iot.NotFound, Message: "neither instance has " + id.String(), Err: fmt.Errorf("%w; %w", first, second)}
 }

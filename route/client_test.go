@@ -7,6 +7,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -119,6 +120,16 @@ func TestNobodyHasIt(t *testing.T) {
 	p := newPlatform()
 	_, err := newClient(t, newRouter(t, p), p).Publish(t.Context(), "/"+device("meter-0001").String()+"/user/get", []byte("x"))
 	expectKind(t, "a device that does not exist", err, iot.NotFound)
+	p.fault = func(place route.Place, _ iot.DeviceID) (before, after error) {
+		return &iot.Error{Kind: iot.NotFound, Code: "iot.test." + place.String()}, nil
+	}
+	_, err = newClient(t, newRouter(t, p), p).Publish(t.Context(), "/"+device("meter-0001").String()+"/user/get", []byte("x"))
+	expectKind(t, "what neither instance has", err, iot.NotFound)
+	for _, code := range []string{"iot.test.source", "iot.test.target"} { // one of them may be about something else than the device
+		if !strings.Contains(err.Error(), code) {
+			t.Errorf("%s is not in %q", code, err)
+		}
+	}
 	_, err = newClient(t, newRouter(t, p), p).Publish(t.Context(), "/broadcast/a1Meter0001/x", []byte("x"))
 	expectKind(t, "a topic without a device", err, iot.Invalid)
 	if _, err := newRouter(t, p).Client(nil, instance{p, route.Target}); iot.KindOf(err) != iot.Invalid {
