@@ -48,8 +48,11 @@ type MigrationNotice struct {
 }
 
 // Notice reads m as an instance-migration message, leniently: whatever has the fields targetInstance and
-// successDevices is one. It returns false for every other message.
+// successDevices is one, but for what a device has published on a custom topic of its own. It returns false for every other message.
 func (m Message) Notice() (MigrationNotice, bool) {
+	if id, ok := m.Device(); ok && strings.HasPrefix(m.Topic, "/"+id.String()+"/user/") {
+		return MigrationNotice{}, false
+	}
 	var body struct {
 		Status  string      `json:"status"`
 		Target  *string     `json:"targetInstance"`

@@ -142,6 +142,20 @@ func TestMessageNoticeNone(t *testing.T) {
 	}
 }
 
+// What devices say is theirs, whatever it looks like.
+func TestMessageNoticeOfDevice(t *testing.T) {
+	m := iot.Message{Payload: []byte(`{"status":"GRAY_EXECUTING","targetInstance":"iot-060a0001","successDevices":[]}`)}
+	for topic, want := range map[string]bool{
+		"": true, "/instance/migration": true, "/a1B2c3D4e5F/migration/user": true,
+		"/a1B2c3D4e5F/lamp-001/user/update": false, "/a1B2c3D4e5F/lamp-001/user/instance/migration": false,
+	} {
+		m.Topic = topic
+		if _, ok := m.Notice(); ok != want {
+			t.Errorf("%q: %t, want %t", topic, ok, want)
+		}
+	}
+}
+
 func FuzzMessageNotice(f *testing.F) {
 	f.Add([]byte(`{"status":"GRAY_EXECUTING","targetInstance":"iot-060a0001","successDevices":[{"productKey":"a","deviceName":"b"}]}`))
 	f.Add([]byte(`{"targetInstance":"","successDevices":[]}`))

@@ -46,6 +46,20 @@ func TestNotices(t *testing.T) {
 	}
 }
 
+// A device cannot move others by what it sends, nor fill the table.
+func TestNoticesOfDevices(t *testing.T) {
+	r := newRouter(t, newPlatform())
+	m := notice("GRAY_EXECUTING", target, after(10), "meter-0001", "meter-0002")
+	m.Topic = "/" + device("meter-0003").String() + "/user/update"
+	if r.Notice(m) || r.Table().Len() != 0 {
+		t.Errorf("a device tells of moves: %d devices are in the table", r.Table().Len())
+	}
+	m.Topic = "/instance/migration"
+	if !r.Notice(m) || r.Table().Len() != 2 {
+		t.Errorf("the platform tells of moves: %d devices are in the table", r.Table().Len())
+	}
+}
+
 // Messages of a move and of its rollback may come in any order, and twice.
 func TestNoticesInAnyOrder(t *testing.T) {
 	messages := []iot.Message{
