@@ -10,7 +10,7 @@ import (
 
 // A MergeConfig says how a [Merge] hands messages on. Handle is needed.
 type MergeConfig struct {
-	// Handle gets each message. While it handles one of a device, the device's others wait.
+	// Handle gets each message. While it handles one of a device, the device's others wait: it has to end, with its context at the latest.
 	Handle func(context.Context, iot.Message) error
 	// HoldBack is how long a message waits for older ones of its device. Zero is 2 s; negative is not at all.
 	HoldBack time.Duration
@@ -28,7 +28,8 @@ const (
 
 // A Merge makes one of the messages of two consumer groups: each is handled once, and those of a device one after another, in the order of
 // the times at which they were generated, as far as the older ones come within HoldBack. One that comes later is handled when it
-// comes. Its memory is that of the IDs and of what is being handled. It is safe for concurrent use. Make one with [NewMerge].
+// comes, and one without an ID as often as it comes. Its memory is that of the IDs and of what is being handled, and ends with the process: what was
+// handled just before may come once more to the next one. It is safe for concurrent use. Make one with [NewMerge].
 type Merge struct {
 	config MergeConfig
 
@@ -69,6 +70,9 @@ func (m *Merge) Handle(ctx context.Context, msg iot.Message) error {
 		return err
 	}
 	id, ok := msg.Device()
+	if !ok && msg.ID == "" { // nothing tells it from others: there is no line for it
+		return m.config.Handle(ctx, msg)
+	}
 	key, hold := lineKey{device: id}, m.config.HoldBack
 	if !ok {
 		key = lineKey{id: msg.ID}

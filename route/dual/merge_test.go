@@ -197,6 +197,48 @@ func TestMergeHandlesOnce(t *testing.T) {
 	})
 }
 
+// What has no ID is handled as often as it comes; what names no device either waits for nobody.
+func TestMergeWithoutIDs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, dual.MergeConfig{HoldBack: -1})
+		d.took = second
+		m := message(device(1), 1, time.Now(), "")
+		m.ID = ""
+		began := time.Now()
+		for range 2 {
+			d.all.Go(func() {
+				if err := d.merge.Handle(t.Context(), m); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		d.expect("of a device, one after another", "1", "1")
+		if took := time.Since(began); took != 2*second {
+			t.Errorf("it took %v", took)
+		}
+		took := make(chan time.Duration, 2)
+		merge, err := dual.NewMerge(dual.MergeConfig{Handle: func(context.Context, iot.Message) error {
+			<-time.After(second)
+			took <- time.Since(began) - 2*second
+			return nil
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			d.all.Go(func() {
+				if err := merge.Handle(t.Context(), iot.Message{Topic: "/broadcast"}); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		d.all.Wait()
+		if a, b := <-took, <-took; a != second || b != second {
+			t.Errorf("of no device: after %v and %v", a, b)
+		}
+	})
+}
+
 // Who gives up leaves the line; the others go on.
 func TestMergeObeysItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
