@@ -33,7 +33,7 @@ func openBackend(
 		return nil, err
 	}
 	if err := table.Load(ctx, store); err != nil {
-		return nil, err
+		log.Warn("what was known of devices cannot be read: the journal, calls and looks tell it again", "error", err)
 	}
 	router, err := route.New(route.Config{Table: table, Source: platform.Source, Target: platform.Target})
 	if err != nil {

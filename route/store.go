@@ -27,7 +27,8 @@ const saveBatch = 10_000
 // loadBatch is how many facts are learned at once.
 const loadBatch = 1000
 
-// Load learns all that a store has. What the table knows already stays, where it is newer.
+// Load learns all that a store has. What the table knows already stays, where it is newer. Its errors are those of the store, and
+// [iot.Invalid] for a fact that cannot be; what came before the error was learned, and the table can be used.
 func (t *Table) Load(ctx context.Context, s Store) error {
 	t.track()
 	batch := make([]Fact, 0, loadBatch)

@@ -28,8 +28,8 @@ func reports(m iot.Message) bool {
 	return strings.HasSuffix(m.Topic, "/user/update") && !bytes.HasPrefix(m.Payload, []byte(`{"ack"`))
 }
 
-// checkContinuity compares the report on all devices that stayed at the target with what the platform in memory knows. What a consumer had
-// when it was cut off comes again, so it waits for a while.
+// checkContinuity compares the report on all devices with what the platform in memory knows. What a consumer had when it was cut off comes
+// again, so it waits for a while.
 func (o *office) checkContinuity(ctx context.Context) {
 	o.Helper()
 	tick := time.NewTicker(100 * time.Millisecond)
@@ -52,14 +52,14 @@ func (o *office) checkContinuity(ctx context.Context) {
 	o.Errorf("the report on continuity is not true of %d devices: %s", len(wrong), strings.Join(wrong[:min(3, len(wrong))], "; "))
 }
 
-// untrue names the devices of which the report says something else than what is so.
+// untrue names the devices of which the report says something else than what is so. One that was returned has not come over.
 func (o *office) untrue() []string {
 	var wrong []string
 	for _, id := range o.ids {
-		if owner, _ := o.cloud.Owner(id); owner == "" || o.cloud.ReturnedTimes(id) > 0 {
-			continue
-		}
 		last, first := o.cloud.Crossing(id)
+		if first.Before(last) {
+			first = time.Time{}
+		}
 		if last.Before(began) {
 			last = time.Time{} // before there was a subscriber
 		}
