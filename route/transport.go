@@ -24,7 +24,7 @@ import (
 // AutoRetry repeats calls of unknown outcome: leave it off.
 //
 // A list of devices of both instances is refused, as no answer could be put together from two: ask for each instance's
-// devices. As with a [Client], a device in the middle of its move is waited for. Errors are [iot.Error]; they and the Transport
+// devices. The table learns from calls about one device only. Answers are read if they are JSON, as is the SDK's default. As with a [Client], a device in the middle of its move is waited for. Errors are [iot.Error]; they and the Transport
 // show no secret.
 type Transport struct {
 	router *Router

@@ -17,6 +17,8 @@ type Config struct {
 	From, To string
 	// Devices are those of the batch. Messages of all others are left out.
 	Devices []iot.DeviceID
+	// Counts and Sequence are called for each message, from several goroutines.
+	//
 	// Counts tells which messages are measured; nil is all of them. Messages that the platform generates about a device, such as
 	// its status, say nothing about what the device sends: leave them out.
 	Counts func(iot.Message) bool
@@ -32,8 +34,9 @@ type Continuity struct {
 	config Config
 	seed   maphash.Seed
 
-	mu     sync.Mutex
-	tracks map[iot.DeviceID]*track
+	tracks map[iot.DeviceID]*track // the map does not change
+
+	mu sync.Mutex // of what a track holds
 }
 
 // New returns a measurement that has seen nothing. Its error is [iot.Invalid].
@@ -68,22 +71,23 @@ func (c *Continuity) Saw(m iot.Message) {
 	if !ok || m.Instance != c.config.From && m.Instance != c.config.To || c.config.Counts != nil && !c.config.Counts(m) {
 		return
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	t := c.tracks[id]
 	if t == nil {
 		return
 	}
+	number, counted := uint64(0), false
+	if c.config.Sequence != nil {
+		number, counted = c.config.Sequence(m)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	t.messages++
 	if m.ID != "" && t.again(maphash.String(c.seed, m.ID)) {
 		t.duplicates++
 		return
 	}
 	t.seen(m.Generated, m.Instance == c.config.To)
-	if c.config.Sequence == nil {
-		return
-	}
-	if n, ok := c.config.Sequence(m); ok && !t.numbers.add(n) {
+	if counted && !t.numbers.add(number) {
 		t.duplicates++
 	}
 }
