@@ -116,6 +116,24 @@ func TestOtherInstanceHasTheLastWord(t *testing.T) {
 	}
 }
 
+// What a call or a look has shown counts, also against what somebody has told whose clock is ahead; and what that one tells later counts again.
+func TestClockThatIsAhead(t *testing.T) {
+	for _, told := range []route.Place{route.Target, route.Unsure} {
+		p := newPlatform()
+		r := newRouter(t, p)
+		id := device("meter-0001")
+		p.put(id, route.Source)
+		ahead := time.Now().Add(time.Hour)
+		learn(t, r.Table(), route.Fact{Device: id, Place: told, At: ahead})
+		if _, err := newClient(t, r, p).Call(t.Context(), id, []byte("x"), time.Second); err != nil {
+			t.Error(err)
+		}
+		expectPlace(t, "told to be "+told.String(), r.Table().Lookup(id), route.Source)
+		learn(t, r.Table(), route.Fact{Device: id, Place: route.Target, At: ahead.Add(time.Second)})
+		expectPlace(t, "told later", r.Table().Lookup(id), route.Target)
+	}
+}
+
 func TestNobodyHasIt(t *testing.T) {
 	p := newPlatform()
 	_, err := newClient(t, newRouter(t, p), p).Publish(t.Context(), "/"+device("meter-0001").String()+"/user/get", []byte("x"))

@@ -189,7 +189,7 @@ func present(ctx context.Context, reader iot.StateReader, productKey string, nam
 func (r *Router) saw(id iot.DeviceID, p Place, began time.Time) {
 	known := r.config.Table.state(id)
 	if p.Known() && known.place == Unsure {
-		_ = r.config.Table.Learn(Fact{Device: id, Place: p, At: began}) // whoever asks was checked
+		r.learn(id, p, began)
 	}
 	counts := between
 	if p.Known() {

@@ -141,7 +141,15 @@ func (r *Router) found(id iot.DeviceID, at Place, began time.Time) {
 	if r.config.Table.state(id).place == Moving {
 		return // the journal tells how the move ends
 	}
-	_ = r.config.Table.Learn(Fact{Device: id, Place: at, At: began}) // an ID that cannot be is not kept
+	r.learn(id, at, began)
+}
+
+// learn keeps what was seen at a time. It counts also against what was told of the future, as then somebody's clock is wrong.
+func (r *Router) learn(id iot.DeviceID, p Place, at time.Time) {
+	if told := r.config.Table.state(id).since; told.After(r.config.Clock.Now()) {
+		at = told.Add(1)
+	}
+	_ = r.config.Table.Learn(Fact{Device: id, Place: p, At: at}) // an ID that cannot be is not kept
 }
 
 // choose returns the instance to call first. It waits for a device that is in the middle of its move until a time.
