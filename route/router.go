@@ -27,8 +27,8 @@ type Config struct {
 	// Remember is for how long the answer of a look counts while a device is on its way. Zero is 2 s. One that is on its way for
 	// longer is asked about less: the answer counts for a tenth of that time, up to a minute.
 	Remember time.Duration
-	// Patience is for how long a call waits for a device that is on both instances or on none, in the middle of its move. Zero is
-	// 5 s; negative is not at all.
+	// Patience is for how long a call waits for a look, and for a device that is on both instances or on none, in the middle of its move.
+	// Zero is 5 s; negative is for one look, and not for longer than LookEvery.
 	Patience time.Duration
 	// Moved and Returned are the statuses of instance-migration messages that say that devices are at the target, or back at the
 	// source. Nil Moved is GRAY_EXECUTING and ALL_EXECUTING. What a rollback is called is not documented: after any other status, a look decides.
