@@ -96,7 +96,10 @@ func readFrame(in *bufio.Reader) ([]byte, error) {
 	case head == [frameHead]byte{}: // the file became longer, and this was not written
 		return nil, errTorn
 	case sum(head[:8]) != binary.LittleEndian.Uint32(head[8:]) || n == 0 || n > maxFrame:
-		return nil, fmt.Errorf("a frame has no head: %w", ErrDamaged)
+		if err := onlyZeros(in); err != nil {
+			return nil, fmt.Errorf("a frame has no head: %w", err)
+		}
+		return nil, errTorn // it was written up to here
 	}
 	payload, err := io.ReadAll(io.LimitReader(in, int64(n)))
 	if err != nil {
@@ -106,12 +109,26 @@ func readFrame(in *bufio.Reader) ([]byte, error) {
 		return nil, errTorn
 	}
 	if sum(payload) != binary.LittleEndian.Uint32(head[4:]) {
-		if _, err := in.Peek(1); err == io.EOF {
-			return nil, errTorn
+		if err := onlyZeros(in); err != nil {
+			return nil, fmt.Errorf("a sum is wrong: %w", err)
 		}
-		return nil, fmt.Errorf("a sum is wrong: %w", ErrDamaged)
+		return nil, errTorn
 	}
 	return payload, nil
+}
+
+// onlyZeros returns nil if nothing else follows.
+func onlyZeros(in *bufio.Reader) error {
+	for {
+		switch b, err := in.ReadByte(); {
+		case err == io.EOF:
+			return nil
+		case err != nil:
+			return err
+		case b != 0:
+			return ErrDamaged
+		}
+	}
 }
 
 func torn(err error) error {
