@@ -15,7 +15,8 @@ import (
 const group = "DEFAULT_GROUP"
 
 // A consumer reads the consumer groups of the platform in memory, as the stream of package aliyun reads those of the real one: it
-// hands on what they deliver, and settles what was handled. Make one with newConsumer.
+// hands on what they deliver, to so many handlers at once. Other than that stream, it settles what it has read, and not what was handled: with
+// the process the platform in memory ends as well. Make one with newConsumer.
 type consumer struct {
 	instances []*readInstance
 	clock     iot.Clock
@@ -60,12 +61,24 @@ const (
 	readMost  = 10_000      // messages of a group at once
 )
 
-// run reads until ctx ends.
+// run reads until ctx ends, and returns when all that it has read is handled. It goes on to read while messages wait for older ones, as
+// far as there are handlers.
 func (c *consumer) run(ctx context.Context) {
+	next := make(chan iot.Message)
+	var handlers sync.WaitGroup
+	defer handlers.Wait()
+	defer close(next)
+	for range c.handlers {
+		handlers.Go(func() {
+			for m := range next {
+				c.handleOne(ctx, m)
+			}
+		})
+	}
 	tick := time.NewTicker(readEvery)
 	defer tick.Stop()
 	for ctx.Err() == nil {
-		c.read(ctx)
+		c.read(ctx, func(m iot.Message) { next <- m })
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
@@ -73,15 +86,15 @@ func (c *consumer) run(ctx context.Context) {
 	}
 }
 
-// drain reads until nothing waits.
+// drain reads until nothing waits, and has each message handled.
 func (c *consumer) drain(ctx context.Context) {
-	for c.read(ctx) > 0 {
+	for c.read(ctx, func(m iot.Message) { c.handleOne(ctx, m) }) > 0 {
 	}
 }
 
-// read hands on what waits, and returns when it has been handled how much that was. It goes on when ctx ends: a runner ends its waits
-// whenever somebody asks it something.
-func (c *consumer) read(ctx context.Context) int {
+// read hands on what waits, and returns how much that was. It goes on when ctx ends: a runner ends its waits whenever somebody asks it
+// something.
+func (c *consumer) read(ctx context.Context, hand func(iot.Message)) int {
 	ctx = context.WithoutCancel(ctx)
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -94,8 +107,18 @@ func (c *consumer) read(ctx context.Context) int {
 		}
 		got, waiting = append(got, messages...), waiting+n
 	}
-	c.handleAll(ctx, got)
+	slices.SortStableFunc(got, func(a, b iot.Message) int { return a.Generated.Compare(b.Generated) })
+	for _, m := range got {
+		hand(m)
+	}
 	return waiting
+}
+
+// handleOne has a message handled, also if ctx has ended.
+func (c *consumer) handleOne(ctx context.Context, m iot.Message) {
+	if err := c.handle(context.WithoutCancel(ctx), m); err != nil {
+		c.log.Warn("a message was not handled", "topic", m.Topic, "error", err)
+	}
 }
 
 // receive returns what waits in the backend's group of an instance, and how much was taken from all groups.
@@ -131,27 +154,6 @@ func (in *readInstance) list(ctx context.Context) error {
 	}
 	in.known = ids
 	return nil
-}
-
-// handleAll hands on messages, as many at once as there are handlers, and returns when all are handled.
-func (c *consumer) handleAll(ctx context.Context, messages []iot.Message) {
-	slices.SortStableFunc(messages, func(a, b iot.Message) int { return a.Generated.Compare(b.Generated) })
-	next := make(chan iot.Message)
-	var handlers sync.WaitGroup
-	for range min(c.handlers, len(messages)) {
-		handlers.Go(func() {
-			for m := range next {
-				if err := c.handle(ctx, m); err != nil {
-					c.log.Warn("a message was not handled", "topic", m.Topic, "error", err)
-				}
-			}
-		})
-	}
-	for _, m := range messages {
-		next <- m
-	}
-	close(next)
-	handlers.Wait()
 }
 
 // A readingClock belongs to a runner whose waits take no time: what devices send in such a wait is read as time passes, as the platform
