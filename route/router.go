@@ -19,8 +19,8 @@ type Config struct {
 	// Clock is nil for real time. A simulation whose runner has a clock of its own gives the same one to the router, as times
 	// of the journal are compared with times of looks.
 	Clock iot.Clock
-	// LookEvery is the least time between two looks; each is one read of up to 50 devices at each instance. Zero is 200 ms: a tenth of
-	// the quota that all of the account's readers have in common.
+	// LookEvery is the least time between two looks; each is one read of up to 50 devices at each instance. Zero is 200 ms: 10 reads a
+	// second at most, a fifth of the quota that all of the account's readers have in common.
 	LookEvery time.Duration
 	// LookTimeout bounds one look. Zero is 10 s.
 	LookTimeout time.Duration
