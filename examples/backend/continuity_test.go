@@ -92,6 +92,32 @@ func checkContinuity(t *testing.T, cloud *migratetest.Cloud, m *Messages, from t
 	}
 }
 
+// A campaign for which nothing is left ends at once, takes nothing from what was measured, and keeps no process from starting.
+func TestSecondCampaign(t *testing.T) {
+	dir := t.TempDir()
+	cloud, clock := meters(t)
+	b := start(t, dir, cloud, clock)
+	b.call(http.StatusCreated, http.MethodPost, "/campaigns", `{"name":"spring"}`)
+	b.await(migrate.EntryGate)
+	b.approve("confirm-gray")
+	b.await(migrate.EntryGate)
+	b.approve("rest")
+	b.await(migrate.EntryEnd)
+	there := b.service.config.Messages.Continuity().There
+	b.call(http.StatusCreated, http.MethodPost, "/campaigns", `{"name":"autumn"}`)
+	b.await(migrate.EntryEnd)
+	if got := b.service.config.Messages.Continuity().There; got.Measured == 0 || got.Measured != there.Measured {
+		t.Errorf("after the second campaign: %v", got)
+	}
+	b.stop()
+
+	b = start(t, dir, cloud, clock)
+	defer b.stop()
+	if got := b.service.config.Messages.Continuity().There; len(got.Devices) != 500 || len(b.service.Names()) != 2 {
+		t.Errorf("after the restart: campaigns %v, %v", b.service.Names(), got)
+	}
+}
+
 // In real time the backend reads by itself, and holds messages back until older ones have come.
 func TestRealTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

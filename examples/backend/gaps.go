@@ -23,18 +23,28 @@ type gaps struct {
 	returning   bool             // a person has decided to return devices
 }
 
-// follow measures the devices of a campaign that begins or goes on. What was measured before is forgotten.
+// follow measures the devices of a campaign that begins or goes on. What was measured before is forgotten, unless the campaign has
+// ended already or moves none.
 func (g *gaps) follow(ctx context.Context, runner *migrate.Config, log *slog.Logger) error {
-	if err := g.begin(runner.Plan); err != nil {
+	d := &decisions{journal: runner.Journal, campaign: runner.Campaign}
+	back, err := d.rollback(ctx)
+	if err != nil {
 		return err
 	}
-	d := &decisions{journal: runner.Journal, campaign: runner.Campaign}
-	if err := d.read(ctx, g); err != nil {
+	devices := moving(runner.Plan)
+	if len(devices) == 0 || d.last == migrate.EntryEnd && g.measures() {
+		return nil
+	}
+	if err := g.begin(devices, back); err != nil {
 		return err
 	}
 	watch := runner.Watch
 	runner.Watch = func(e migrate.Entry, s *migrate.State) {
-		if err := d.read(ctx, g); err != nil && ctx.Err() == nil {
+		back, err := d.rollback(ctx)
+		if back {
+			g.turn()
+		}
+		if err != nil && ctx.Err() == nil {
 			log.Warn("decisions of the campaign cannot be read: the way back is measured as the way there", "error", err)
 		}
 		if watch != nil {
@@ -48,41 +58,53 @@ func (g *gaps) follow(ctx context.Context, runner *migrate.Config, log *slog.Log
 type decisions struct {
 	journal  migrate.Journal
 	campaign string
-	seq      int64 // of the last entry that was read
+	seq      int64             // of the last entry that was read
+	last     migrate.EntryKind // its kind
 }
 
-func (d *decisions) read(ctx context.Context, g *gaps) error {
+// rollback reports whether a person has decided to return devices since it was asked last.
+func (d *decisions) rollback(ctx context.Context) (bool, error) {
+	decided := false
 	for e, err := range d.journal.Entries(ctx, d.campaign, d.seq) {
 		if err != nil {
-			return err
+			return decided, err
 		}
-		d.seq = e.Seq
-		if e.Kind == migrate.EntryDecision && e.Decision.Kind == migrate.Rollback {
-			g.turn()
+		d.seq, d.last = e.Seq, e.Kind
+		decided = decided || e.Kind == migrate.EntryDecision && e.Decision.Kind == migrate.Rollback
+	}
+	return decided, nil
+}
+
+// moving returns all devices of a plan.
+func moving(plan *migrate.Plan) []iot.DeviceID {
+	var devices []iot.DeviceID
+	for i := range plan.Lanes {
+		for _, f := range plan.Lanes[i].Families {
+			devices = append(devices, f.Devices...)
 		}
 	}
+	return devices
+}
+
+func (g *gaps) begin(devices []iot.DeviceID, returning bool) error {
+	there, err := dual.New(dual.Config{To: g.target, Devices: devices, Counts: verify.IsReport, Sequence: number})
+	if err != nil {
+		return err
+	}
+	back, err := dual.New(dual.Config{From: g.target, Devices: devices, Counts: verify.IsReport, Sequence: number})
+	if err != nil {
+		return err
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.there, g.back, g.returning = there, back, returning
 	return nil
 }
 
-func (g *gaps) begin(plan *migrate.Plan) error {
-	var moving []iot.DeviceID
-	for i := range plan.Lanes {
-		for _, f := range plan.Lanes[i].Families {
-			moving = append(moving, f.Devices...)
-		}
-	}
-	there := dual.Config{To: g.target, Devices: moving, Counts: verify.IsReport, Sequence: number}
-	back := there
-	back.From, back.To = there.To, there.From
+func (g *gaps) measures() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.returning = false
-	var err error
-	if g.there, err = dual.New(there); err != nil {
-		return err
-	}
-	g.back, err = dual.New(back)
-	return err
+	return g.there != nil
 }
 
 // number is how the devices of this fleet count the messages of their first topic: yours may do it otherwise, or not at all.
