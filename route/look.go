@@ -15,7 +15,7 @@ import (
 // Looks are shared: whoever asks about devices of a product while one is under way is in the next one, up to 50 devices at once.
 // What a look shows is learned for good where nothing moves the device. While it is on its way, the answer counts for Config.Remember only.
 //
-// Its errors are those of the readers, and the context's.
+// Its errors are those of the readers, and the context's; [iot.Invalid] for a name that cannot be and after Close.
 func (r *Router) Where(ctx context.Context, id iot.DeviceID) (Place, error) {
 	return r.where(ctx, id, math.MaxInt)
 }

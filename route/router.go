@@ -14,7 +14,8 @@ import (
 // A Config of a [Router]. Table, Source and Target are needed; all else has a default that is right for a backend.
 type Config struct {
 	Table *Table
-	// Source and Target read where devices are (BatchGetDeviceState): the View of each instance is one.
+	// Source and Target read where devices are (BatchGetDeviceState): the View of each instance is one. They obey their contexts, as Close
+	// waits for them.
 	Source, Target iot.StateReader
 	// Clock is nil for real time. A simulation whose runner has a clock of its own gives the same one to the router, as times
 	// of the journal are compared with times of looks.
