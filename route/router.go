@@ -128,8 +128,9 @@ func (r *Router) Notice(m iot.Message) bool {
 		place = Target
 	}
 	for _, id := range n.Devices {
-		// One that is no device is none of the table's.
-		_ = r.config.Table.Learn(Fact{Device: id, Place: place, At: m.Generated})
+		if id.Check() == nil { // without a name it would be the rest of the product
+			_ = r.config.Table.Learn(Fact{Device: id, Place: place, At: m.Generated}) // a time that cannot be says nothing
+		}
 	}
 	return true
 }
