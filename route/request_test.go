@@ -137,6 +137,25 @@ func TestTransportIsNotReplayed(t *testing.T) {
 	}
 }
 
+// A GET of another service may be sent again.
+func TestTransportLeavesOthersAlone(t *testing.T) {
+	request := httptest.NewRequest(http.MethodGet, "http://other.example/?ProductKey=a1Meter0001", nil)
+	transport, err := newRouter(t, newPlatform()).Transport(secretOf, tripper(func(r *http.Request) (*http.Response, error) {
+		if r != request {
+			t.Errorf("it became %v with body %v", r.URL, r.Body)
+		}
+		return &http.Response{StatusCode: 200, Body: http.NoBody}, nil
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := transport.RoundTrip(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer.Body.Close()
+}
+
 // Nothing is sent when the caller does not wait any more.
 func TestTransportObeysTheContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
