@@ -20,8 +20,8 @@ import (
 // name neither device nor product, and that take no instance: BatchGrayMigrationDevice and device distribution.
 //
 // If the platform answers that the instance does not have the device or the product, the call is made once at the other
-// instance, with a nonce of its own. Nothing else is sent twice; errors of the connection come back as they are. The SDK's own
-// AutoRetry repeats calls of unknown outcome: leave it off.
+// instance, with a nonce of its own. Nothing else is sent twice, also not by net/http, which sends a GET again when a connection breaks;
+// errors of the connection come back as they are. The SDK's own AutoRetry repeats calls of unknown outcome: leave it off.
 //
 // A list of devices of both instances is refused, as no answer could be put together from two: ask for each instance's
 // devices. The table learns from calls about one device only. Answers are read if they are JSON, as is the SDK's default. As with a [Client], a device in the middle of its move is waited for. Errors are [iot.Error]; they and the Transport

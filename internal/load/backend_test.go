@@ -95,12 +95,9 @@ func (b *backend) send(ctx context.Context, w way, id iot.DeviceID) {
 	began := time.Now()
 	for try := 1; ; try++ {
 		err := w.send(ctx, b.devices, id, payload)
-		switch iot.KindOf(err) {
-		case iot.Throttled, iot.Transient, iot.NotConnected:
-			if try < tries {
-				<-time.After(time.Duration(try) * pause)
-				continue
-			}
+		if again(err) && try < tries {
+			<-time.After(time.Duration(try) * pause)
+			continue
 		}
 		b.ledger.told(number, try, time.Since(began), err)
 		return

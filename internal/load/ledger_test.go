@@ -85,12 +85,23 @@ func (c command) wrong() string {
 		return "delivered more than once"
 	case c.err != nil && !unknown && c.taken+c.received > 0:
 		return "reported as refused, and it was delivered"
+	case c.err != nil && !unknown && !again(c.err):
+		return "reported as hopeless, and there is such a device"
 	case c.err == nil && c.taken != 1:
 		return "reported delivered, and the platform did not take it"
 	case c.err == nil && c.way.answered && c.received != 1:
 		return "reported delivered, and the device did not get it"
 	}
 	return ""
+}
+
+// again reports whether an error says that the same command may work later.
+func again(err error) bool {
+	switch iot.KindOf(err) {
+	case iot.Throttled, iot.Transient, iot.NotConnected:
+		return true
+	}
+	return false
 }
 
 // check compares both sides.
