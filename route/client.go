@@ -84,14 +84,15 @@ func send[T any](ctx context.Context, c *Client, id iot.DeviceID, call func(iot.
 	case again == nil:
 		c.router.found(id, first.other(), began)
 	case iot.KindOf(again) == iot.NotFound:
-		return none, c.router.nowhere(id, err, again)
+		return none, c.router.nowhere(id, first, err, again)
 	}
 	return out, again
 }
 
-// nowhere is the error of a call that both instances have refused: of what they lack, the device need not be all.
-func (r *Router) nowhere(id iot.DeviceID, first, second error) error {
-	if !r.config.Table.Lookup(id).Known() {
+// nowhere is the error of a call that both instances have refused: of what they lack, the device need not be all. Where the table is
+// not sure, or has learned meanwhile, the device was in the middle of its move.
+func (r *Router) nowhere(id iot.DeviceID, at Place, first, second error) error {
+	if r.config.Table.Lookup(id) != at {
 		return inMove(id)
 	}
 	return &iot.Error{Kind: iot.NotFound, Message: "neither instance has " + id.String(), Err: fmt.Errorf("%w; %w", first, second)}

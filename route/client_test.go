@@ -146,6 +146,13 @@ func TestNobodyHasIt(t *testing.T) {
 			t.Errorf("%s is not in %q", code, err)
 		}
 	}
+	r := newRouter(t, p)
+	p.fault = func(route.Place, iot.DeviceID) (before, after error) {
+		learn(t, r.Table(), route.Fact{Device: device("meter-0001"), Place: route.Target, At: begin})
+		return nil, nil
+	}
+	_, err = newClient(t, r, p).Publish(t.Context(), "/"+device("meter-0001").String()+"/user/get", []byte("x"))
+	expectKind(t, "a device that moves during the call", err, iot.Transient)
 	_, err = newClient(t, newRouter(t, p), p).Publish(t.Context(), "/broadcast/a1Meter0001/x", []byte("x"))
 	expectKind(t, "a topic without a device", err, iot.Invalid)
 	if _, err := newRouter(t, p).Client(nil, instance{p, route.Target}); iot.KindOf(err) != iot.Invalid {
