@@ -43,8 +43,9 @@ type Observation struct {
 	// Progress is where the next look goes on, as JSON. It becomes part of the journal, so it has to be short: more than
 	// [MaxProgress] bytes are an error.
 	Progress json.RawMessage
-	// Next is when to look again; zero leaves it to the runner, which waits a little longer each time, up to a minute, and as long as
-	// the condition holds until the least time is over. The runner looks earlier when the least time is over, and after a decision.
+	// Next is when to look again; zero leaves it to the runner. As long as the condition holds that waits until the least time is over, else a
+	// little longer each time: up to a minute at first, in a wait of hours or days up to a quarter of an hour more, and about a minute again
+	// before the deadline. The runner looks earlier when the least time is over, and after a decision.
 	Next time.Time
 }
 

@@ -90,9 +90,9 @@ func (l *lane) task(kind TaskKind) *Task {
 }
 
 // due answers with the task if its time has come, else with the time.
-func (l *lane) due(now time.Time, t *Task) answer {
-	if now.Before(l.tryAt) {
-		return answer{next: l.tryAt}
+func due(now, at time.Time, t *Task) answer {
+	if now.Before(at) {
+		return answer{next: at}
 	}
 	return answer{task: t}
 }
@@ -120,7 +120,7 @@ func (l *lane) decideGate(now time.Time) answer {
 	t := l.task(TaskGate)
 	t.Gate = Gate{Lane: l.id(), Stage: l.stagePlan().Name, About: l.stagePlan().About, OneWay: l.stagePlan().OneWay,
 		Proven: l.counts[DeviceProven], Failed: l.counts[DeviceFailed], Asleep: l.sleeping[DeviceArrived]}
-	a := l.due(now, t)
+	a := due(now, patient(l.tryAt, l.since, deadline), t)
 	a.next = earliest(a.next, deadline)
 	return a
 }
@@ -141,7 +141,7 @@ func (l *lane) decideAct(now time.Time) answer {
 	}
 	t := l.task(kind)
 	t.Intents, t.Console = []Entry{intent}, stage.Console
-	a := l.due(now, t)
+	a := due(now, patient(l.tryAt, l.since, deadline), t)
 	a.next = earliest(a.next, deadline)
 	return a
 }
@@ -179,7 +179,7 @@ func (l *lane) decideMoving(now time.Time, adm admission) answer {
 	if l.tries > maxTries {
 		return answer{entries: []Entry{l.halted(HaltCall, l.errored)}}
 	}
-	a := l.due(now, l.nextSalvo())
+	a := due(now, l.tryAt, l.nextSalvo())
 	a.next = earliest(a.next, now.Add(l.deadlines.Arrive))
 	return a
 }
@@ -310,18 +310,18 @@ func (l *lane) decideRound(now, deadline time.Time) answer {
 	t := l.task(TaskVerify)
 	lo, hi := l.scope()
 	t.list = l.lister(lo, hi, l.askable)
-	return l.lookUntil(now, l.patient(later(l.since, l.until), deadline), deadline, l.deadlines.Verify/2, t)
+	return l.lookUntil(now, patient(l.tryAt, later(l.since, l.until), deadline), deadline, l.deadlines.Verify/2, t)
 }
 
-// patient puts the next round off, in a wait that takes long: by a share of the time that has passed since it began, or that is left
-// until the deadline, whichever is less. So a window of weeks does not fill the journal, and its end is met to the minute. Looks stay
-// frequent: they narrow down when the console moved a device.
-func (l *lane) patient(began, deadline time.Time) time.Time {
-	if l.tryAt.IsZero() {
-		return l.tryAt
+// patient puts off what is due next, in a wait that takes long: by a share of the time that has passed since it began, or that is left
+// until the deadline, whichever is less. So a wait of days or weeks does not fill the journal, and its end is met to the minute. Looks
+// at devices stay frequent: they narrow down when the console moved one.
+func patient(due, began, deadline time.Time) time.Time {
+	if due.IsZero() {
+		return due
 	}
-	more := min(l.tryAt.Sub(began), deadline.Sub(l.tryAt)) / patience
-	return l.tryAt.Add(min(max(more, 0), mostPatience))
+	more := min(due.Sub(began), deadline.Sub(due)) / patience
+	return due.Add(min(max(more, 0), mostPatience))
 }
 
 // expireVerdicts fails the devices that are still inconclusive. If the verifiers could not look, that is not the

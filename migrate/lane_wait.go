@@ -97,17 +97,33 @@ func (l *lane) lastSeen() string { return or(l.errored, or(l.wait.look.seen.Seen
 // lookAt asks for a look at a condition, or to be asked again: at the end of the least time at the latest. What was told before the
 // clock went back does not keep it from looking.
 func (l *lane) lookAt(now time.Time, condition string, deadline time.Time) answer {
-	last := &l.wait.look
-	next := last.next
-	if last.at.Before(l.until) && l.until.Before(next) {
-		next = l.until
-	}
+	last, next := &l.wait.look, l.nextLook(deadline)
 	if !now.Before(last.at) && now.Before(next) {
 		return answer{next: earliest(next, deadline)}
 	}
 	t := l.task(TaskCondition)
 	t.Condition, t.Wait, t.Progress = condition, l.waitReport(), last.progress
 	return answer{task: t, next: deadline}
+}
+
+// nextLook is when a condition is looked at again: when its last look told, or at the pace of a long wait, and at the end of the least
+// time.
+func (l *lane) nextLook(deadline time.Time) time.Time {
+	last, began := &l.wait.look, l.since
+	next := last.next
+	switch {
+	case l.wait.early != nil:
+		began = later(began, l.wait.early.At)
+	case !last.at.Before(l.until):
+		began = later(began, l.until)
+	}
+	if l.tries > 0 && (l.errored != "" || !last.holds) {
+		next = patient(next, began, deadline)
+	}
+	if last.at.Before(l.until) && l.until.Before(next) {
+		next = l.until
+	}
+	return next
 }
 
 // applyCondition folds a look. One that a person's decision has overtaken is ignored.

@@ -30,7 +30,7 @@ func (o *careless) Perform(ctx context.Context, t migrate.ConsoleTask) error {
 	}
 	r := w.weather.roll("operator", t.Lane, t.Stage, string(t.Kind), fmt.Sprint(t.Wave))
 	if w.history && t.Kind == migrate.ConsoleDataSync {
-		return o.whole(ctx, t) // else the window stays open for 30 days, with a look each minute
+		return o.whole(ctx, t) // else the window stays open for 30 days
 	}
 	if !w.weather.bad() || r("careless") >= o.rate {
 		return o.whole(ctx, t)
