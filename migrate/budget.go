@@ -197,7 +197,7 @@ func (s *State) heedResume(d Decision) {
 		return
 	}
 	for _, l := range s.lanes {
-		if (d.Lane == "" || d.Lane == l.id()) && l.crowdedOut() {
+		if (d.Lane == "" || d.Lane == l.id()) && l.crowdedOut() && s.check(l, d) == nil {
 			s.acceptOffline(l)
 		}
 	}

@@ -10,8 +10,8 @@ const (
 	Approve  DecisionKind = "approve"  // open the gate of a stage
 	Refuse   DecisionKind = "refuse"   // keep it shut: the lane halts
 	Pause    DecisionKind = "pause"    // start nothing new; families under way are finished first
-	Resume   DecisionKind = "resume"   // go on after a pause, a halt or an abort
-	Abort    DecisionKind = "abort"    // stop for good, until a person resumes
+	Resume   DecisionKind = "resume"   // go on after a pause, a halt or an abort; refused if others have the console tasks that an abort gave up
+	Abort    DecisionKind = "abort"    // stop for good, until a person resumes; the lane's console tasks are free for others
 	Rollback DecisionKind = "rollback" // return devices to the source
 
 	// Declare says that what a stage waits for has begun, although nobody can see it: see [Stage.Opens].

@@ -72,7 +72,7 @@ func (l *lane) decideStop() *answer {
 }
 
 func (l *lane) halted(reason HaltReason, note string) Entry {
-	e := Entry{Kind: EntryHalt, Reason: reason, Note: note}
+	e := Entry{Kind: EntryHalt, Reason: reason, Note: joined([]string{note, l.advice(reason)})}
 	if l.phase != phaseFinished && l.stage < len(l.plan.Stages) {
 		e.Stage = l.stagePlan().Name
 	}
@@ -98,15 +98,10 @@ func due(now, at time.Time, t *Task) answer {
 }
 
 func (l *lane) decideIdle(adm admission) answer {
-	if !l.begun && adm.slots < len(l.plan.Lane.Products) && !l.tooWide(adm) {
+	if !l.begun && !l.fits(adm.slots) {
 		return answer{}
 	}
 	return answer{entries: []Entry{{Kind: EntryStage, Stage: l.stagePlan().Name}}}
-}
-
-// tooWide lets a lane with more products than the platform has tasks start alone: it would never start else.
-func (l *lane) tooWide(adm admission) bool {
-	return len(l.plan.Lane.Products) > l.limits.MaxTasks && adm.slots == l.limits.MaxTasks
 }
 
 func (l *lane) decideGate(now time.Time) answer {

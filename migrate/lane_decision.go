@@ -8,9 +8,9 @@ import (
 
 // decided folds a person's decision, on this lane or on all. What makes no sense any more is ignored: two people may
 // decide at once. But when everything is to be returned, a lane that has moved nothing must not begin to.
-func (l *lane) decided(d Decision, at time.Time, all bool) {
-	if l.check(d) != nil {
-		if all && d.Kind == Rollback && l.halt == "" && l.phase != phaseFinished {
+func (l *lane) decided(d Decision, sensible bool, at time.Time) {
+	if !sensible {
+		if d.Lane == "" && d.Kind == Rollback && l.halt == "" && l.phase != phaseFinished {
 			l.abort(d)
 		}
 		return

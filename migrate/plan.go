@@ -77,7 +77,8 @@ type Limits struct {
 	// MinSample is how many devices must be decided before MaxFailedShare counts.
 	MinSample int `json:"minSample"`
 	// MaxTasks is how many console tasks, one per product, may be open at once: lanes wait for each
-	// other. The platform allows 5, device distribution included. Zero means 5.
+	// other. The platform allows 5, device distribution included. Zero means 5. A lane that a person aborts, or all of whose devices were
+	// returned, counts no more, so its tasks should be closed in the console; it can be resumed as soon as they fit again.
 	MaxTasks int `json:"maxTasks"`
 	// MaxOffline is how many devices of ours may be offline at once, over all lanes: those that a call or a console task took
 	// and that were not seen online since, failed ones included, as long as nobody sees them online, returns them or accepts them

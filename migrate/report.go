@@ -52,8 +52,8 @@ type LaneReport struct {
 	Paused   bool             `json:"paused,omitempty"`
 	Gate     bool             `json:"gate,omitempty"` // waits for a person's answer
 	Halt     HaltReason       `json:"halt,omitempty"`
-	Note     string           `json:"note,omitempty"`   // why it halted
-	Queued   string           `json:"queued,omitempty"` // for room in the offline budget, in words
+	Note     string           `json:"note,omitempty"`   // why it halted, and what to do if a resume cannot help
+	Queued   string           `json:"queued,omitempty"` // what it waits for, in words: console tasks that other lanes hold, or room in the offline budget
 	Devices  int              `json:"devices"`          // of the plan, and those that have joined its families since
 	Moved    int              `json:"moved"`            // at the target: Proven, Asleep and Unproven, and failed ones that arrived
 	Proven   int              `json:"proven"`           // all their verifiers passed
@@ -100,6 +100,7 @@ func (s *State) Report(campaign string) *Report {
 		r.Lanes = append(r.Lanes, l.makeReport())
 	}
 	s.reportBudget(r)
+	s.reportTasks(r)
 	r.Outcome = outcome(r.Lanes)
 	return r
 }
@@ -123,7 +124,7 @@ func (l *lane) makeReport() LaneReport {
 	n := l.counts
 	r := LaneReport{
 		Lane: l.id(), Strategy: l.plan.Strategy, Finished: l.phase == phaseFinished && l.back == nil,
-		Paused: l.paused, Gate: l.gateOpen, Halt: l.halt, Note: l.haltNote,
+		Paused: l.paused, Gate: l.gateOpen, Halt: l.halt, Note: l.stoppedFor(),
 		Devices: len(l.dev), Proven: n[DeviceProven], Asleep: l.sleeping[DeviceArrived],
 		Unproven: n[DeviceArrived] + n[DeviceOnline] - l.sleeping[DeviceArrived],
 		Failed:   n[DeviceFailed], Returned: n[DeviceReturned], Unmoved: n[DevicePlanned],

@@ -115,7 +115,7 @@ func (s *State) decided(e Entry) error {
 	s.heedResume(*e.Decision)
 	for _, l := range s.lanes {
 		if e.Decision.Lane == "" || e.Decision.Lane == l.id() {
-			l.decided(*e.Decision, e.At, e.Decision.Lane == "")
+			l.decided(*e.Decision, s.check(l, *e.Decision) == nil, e.At)
 		}
 	}
 	return nil
@@ -137,7 +137,7 @@ func (s *State) Check(d Decision) error {
 	if !ok {
 		return fmt.Errorf("decision %s: no lane %q in this plan", d.Kind, d.Lane)
 	}
-	return l.check(d)
+	return s.check(l, d)
 }
 
 // checkAll accepts a decision on all lanes if at least one lane can follow it.
@@ -153,7 +153,7 @@ func (s *State) checkAll(d Decision) error {
 	}
 	var first error
 	for _, l := range s.lanes {
-		err := l.check(d)
+		err := s.check(l, d)
 		if err == nil {
 			return nil
 		}
@@ -254,17 +254,6 @@ func (s *State) mover() *lane {
 		}
 	}
 	return nil
-}
-
-// freeSlots returns how many more console tasks may be open.
-func (s *State) freeSlots() int {
-	free := s.plan.Limits.withDefaults().MaxTasks
-	for _, l := range s.lanes {
-		if l.begun && l.phase != phaseFinished && l.phase != phaseWaking && (!l.undone || l.back != nil) {
-			free -= len(l.plan.Lane.Products)
-		}
-	}
-	return free
 }
 
 func earliest(a, b time.Time) time.Time {

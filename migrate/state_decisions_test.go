@@ -166,6 +166,7 @@ func (c *trial) enact(d migrate.Decision) {
 	c.record(migrate.Entry{Kind: migrate.EntryDecision, Decision: &d})
 	for i, r := range c.lanes {
 		switch {
+		case follows[i] && d.Kind == migrate.Resume && d.Lane == "" && !c.resumed(i):
 		case follows[i]:
 			r.follow(d, c.plan.Lanes[i])
 		case d.Lane == "" && d.Kind == migrate.Rollback && r.halt == "" && !r.finished:
@@ -174,6 +175,15 @@ func (c *trial) enact(d migrate.Decision) {
 	}
 	c.known = len(c.entries)
 	c.made[string(d.Kind)+" "+scopeOf(d)]++
+}
+
+// resumed reports whether a resume of everything reached a lane: those before it may have taken the last console tasks.
+func (c *trial) resumed(lane int) bool {
+	if has := c.tasksFor(lane); has != maybe {
+		return has == yes
+	}
+	l := c.state.Report("c").Lanes[lane]
+	return l.Halt == "" && !l.Paused
 }
 
 func scopeOf(d migrate.Decision) string {
@@ -246,10 +256,37 @@ func (c *trial) opinion(d migrate.Decision) opinion {
 	result := no
 	for i, l := range c.plan.Lanes {
 		if d.Lane == "" || d.Lane == l.Lane.ID {
-			result = max(result, c.lanes[i].allows(d, l, c.there))
+			own := c.lanes[i].allows(d, l, c.there)
+			if own == yes && d.Kind == migrate.Resume {
+				own = c.tasksFor(i)
+			}
+			result = max(result, own)
 		}
 	}
 	return result
+}
+
+// tasksFor tells whether a lane that is resumed still has its console tasks, or can have them again.
+func (c *trial) tasksFor(lane int) opinion {
+	all := c.plan.Limits.MaxTasks
+	most, least := all, all // that may be free
+	for i, r := range c.lanes {
+		n := len(c.plan.Lanes[i].Lane.Products)
+		if holds := r.holds(c.there); i != lane && holds != no {
+			if least -= n; holds == yes {
+				most -= n
+			}
+		}
+	}
+	r, n := c.lanes[lane], len(c.plan.Lanes[lane].Lane.Products)
+	fits := func(free int) bool { return n <= free || n > all && free == all }
+	switch holds := r.holds(c.there); {
+	case holds == yes, !r.started, r.finished, fits(least):
+		return yes
+	case holds == no && !fits(most):
+		return no
+	}
+	return maybe
 }
 
 func (c *trial) there(id iot.DeviceID) bool { return c.at[id] == target }

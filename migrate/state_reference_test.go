@@ -11,6 +11,7 @@ import (
 type reference struct {
 	gate           string // the stage whose gate waits for an answer
 	paused         bool
+	started, ended bool // the first stage has begun; the last one has ended
 	finished       bool
 	halt, stopping migrate.HaltReason
 	back, all      bool // a person returns devices; all of the lane's
@@ -40,6 +41,8 @@ func opinionOf(ok bool) opinion {
 // fold follows an entry about the lane; decisions come through follow.
 func (r *reference) fold(e migrate.Entry, lane migrate.LanePlan) {
 	switch e.Kind {
+	case migrate.EntryStage:
+		r.started = true
 	case migrate.EntryGate:
 		r.gate = e.Stage
 	case migrate.EntryHalt:
@@ -54,6 +57,7 @@ func (r *reference) fold(e migrate.Entry, lane migrate.LanePlan) {
 		r.finished = true
 	case migrate.EntryStageEnd:
 		r.sealed = r.sealed || stageOf(lane, e.Stage).OneWay
+		r.ended = e.Stage == lane.Stages[len(lane.Stages)-1].Name
 	case migrate.EntryAsked:
 		if e.Console.Moves() && e.Console != migrate.ConsoleRollback {
 			r.begin(devicesOf(lane, e.Stage, e.Wave))
@@ -141,6 +145,30 @@ func (r *reference) allows(d migrate.Decision, lane migrate.LanePlan, there func
 		return no
 	}
 	return r.returnable(d, lane, there)
+}
+
+// holds tells whether the lane's console tasks count: from its first stage to its end, but not when a person gave it up, or returned
+// all that it had moved.
+func (r *reference) holds(there func(iot.DeviceID) bool) opinion {
+	switch {
+	case !r.started || r.finished:
+		return no
+	case r.ended:
+		return maybe // while it waits for devices to wake they do not
+	case r.back:
+		return yes
+	case r.undone, r.halt == migrate.HaltAborted, r.halt != "" && r.stopping == migrate.HaltAborted:
+		return no
+	case r.halt != migrate.HaltReturned:
+		return yes
+	}
+	result := no
+	for id := range r.begun {
+		if result = max(result, maybe); there(id) {
+			return yes
+		}
+	}
+	return result
 }
 
 // returnable is sure of whole families that are at the target and that nobody returns already, and of devices that nothing

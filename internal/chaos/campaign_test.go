@@ -47,9 +47,6 @@ func (w *world) run(ctx context.Context) error {
 	if err := w.checker.verdict(); err != nil {
 		return err
 	}
-	if w.unconfirmed() {
-		return w.settled(ctx)
-	}
 	return errors.New("liveness: the campaign does not come to its end although the weather is fine and a person resumes it")
 }
 
@@ -112,16 +109,13 @@ func (w *world) settled(context.Context) error {
 
 func (w *world) laneSettled(l migrate.LanePlan) error {
 	r := w.report(l.Lane.ID)
-	if r.Unmoved == r.Devices && !r.Finished && r.Halt == "" {
-		return nil // it waits for console tasks: see unconfirmed
-	}
 	for _, f := range r.Failures {
 		if w.weather.why(f.Device) == "" && w.checker.devices[f.Device].calls < 3 {
 			return fmt.Errorf("liveness: device %s failed, and nothing kept it from working: %s: %s", f.Device, f.Evidence.Source, f.Evidence.Seen)
 		}
 	}
 	if !r.Finished {
-		if r.Halt != migrate.HaltReturned && !w.grayLost(r) {
+		if r.Halt != migrate.HaltReturned && !w.gaveUp[r.Lane] {
 			return fmt.Errorf("liveness: lane %s ends halted: %s: %s", r.Lane, r.Halt, r.Note)
 		}
 		return nil
@@ -144,30 +138,6 @@ func (w *world) laneSettled(l migrate.LanePlan) error {
 		return fmt.Errorf("liveness: lane %s counts %d devices at the target, and has %d there", r.Lane, r.Proven+r.Asleep, there)
 	}
 	return nil
-}
-
-// unconfirmed reports whether all that is left are lanes whose first gray batch was returned, or failed before it moved: the
-// console confirms none of which nothing has moved, and moves nothing by API before. That takes a new plan. Lanes that wait for the
-// console tasks which those hold have not begun.
-func (w *world) unconfirmed() bool {
-	lost, waits := false, false
-	for _, l := range w.plan.Lanes {
-		r := w.report(l.Lane.ID)
-		switch {
-		case r.Finished, r.Halt == migrate.HaltReturned:
-		case w.grayLost(r):
-			lost = true
-		case r.Unmoved == r.Devices && r.Stage == l.Stages[0].Name && r.Halt == "":
-			waits = true
-		default:
-			return false
-		}
-	}
-	return lost || !waits
-}
-
-func (w *world) grayLost(r migrate.LaneReport) bool {
-	return r.Returned+r.Failed > 0 && r.Moved == 0
 }
 
 // verdict returns the breaches that were found.

@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/iotferry/iotferry/migrate"
@@ -60,8 +61,8 @@ func (w *world) report(lane string) migrate.LaneReport {
 	return w.checker.lanes[lane].report
 }
 
-// attend resumes the lanes that have halted, and makes good what the operator owes. It reports whether anything is left that
-// could go on.
+// attend resumes the lanes that have halted, and makes good what the operator owes; those of which the report says that they cannot go
+// on are given up. It reports whether anything is left that could go on.
 func (w *world) attend(ctx context.Context) bool {
 	w.operator.amends(ctx)
 	left := false
@@ -71,9 +72,26 @@ func (w *world) attend(ctx context.Context) bool {
 		case r.Finished:
 		case r.Halt == "":
 			left = true
+		case w.gaveUp[r.Lane]:
+		case strings.Contains(r.Note, "abort this lane") && !w.weather.bad():
+			left = w.giveUp(ctx, l) == nil || left
 		default:
 			left = w.record(migrate.Decision{Kind: migrate.Resume, By: "chaos", Lane: l.Lane.ID}) == nil || left
 		}
 	}
 	return left
+}
+
+// giveUp does what the report says of a lane whose first gray batch is lost: it is aborted, and its tasks are closed in the console.
+func (w *world) giveUp(ctx context.Context, l migrate.LanePlan) error {
+	w.gaveUp[l.Lane.ID] = true
+	for _, p := range l.Lane.Products {
+		if err := w.cloud.CloseTask(ctx, p.Key); err != nil {
+			w.story("%v", err)
+		}
+	}
+	if w.report(l.Lane.ID).Halt == migrate.HaltAborted {
+		return nil
+	}
+	return w.record(migrate.Decision{Kind: migrate.Abort, By: "chaos", Lane: l.Lane.ID})
 }

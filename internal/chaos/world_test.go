@@ -36,6 +36,7 @@ type world struct {
 	operator *careless
 	keys     map[iot.DeviceID]iot.Credential
 	fate     *fate
+	gaveUp   map[string]bool       // lanes that a person has given up, as their report says
 	silent   map[iot.DeviceID]bool // they are shown online with nobody behind, or their gateway is
 
 	bad defect
@@ -61,7 +62,7 @@ func newWorld(ctx context.Context, seed uint64) (*world, error) {
 }
 
 func newBadWorld(ctx context.Context, seed uint64, bad defect) (*world, error) {
-	w := &world{bad: bad, seed: seed, dice: newDice(seed, 1), journal: journal.NewMemory(), keys: map[iot.DeviceID]iot.Credential{}, silent: map[iot.DeviceID]bool{}}
+	w := &world{bad: bad, seed: seed, dice: newDice(seed, 1), journal: journal.NewMemory(), keys: map[iot.DeviceID]iot.Credential{}, gaveUp: map[string]bool{}, silent: map[iot.DeviceID]bool{}}
 	w.fleet, w.options, w.history = w.dice.fleet(), w.dice.options(), w.dice.chance(0.1)
 	w.history = w.history && w.fleet.OfflineEvery == 0 // a sample of devices that report nothing proves nothing
 	w.clock = &wall{platform: newBubbleClock(start())}

@@ -285,8 +285,13 @@ func breaches() []breach {
 		},
 		{
 			"12 F12", "a lane that has ended keeps its console tasks", "migrate",
-			"if l.begun && l.phase != phaseFinished ", "if l.begun ",
+			"return l.begun && l.phase != phaseFinished ", "return l.begun ",
 			"TestLanesWaitForFreeConsoleTasks",
+		},
+		{
+			"12 F12", "a lane that a person has given up keeps its console tasks", "migrate",
+			"return l.halt == HaltAborted || l.halt != \"\" && ", "return l.halt != \"\" && ",
+			"TestLaneThatIsGivenUpFreesItsConsoleTasks",
 		},
 		{
 			"12 F15", "a device that failed is in no list", "migrate",
