@@ -13,7 +13,7 @@ import (
 const entryChunk = 1000
 
 // execution does one task. It reads and writes the platform, and tells what it saw by emitting entries. It
-// never retries and never decides.
+// never waits, never writes twice and never decides; a read among many that failed in passing it makes again.
 type execution struct {
 	r    *Runner
 	task Task

@@ -83,7 +83,9 @@ func (b *beforeLook) lookAtFollowers(ctx context.Context) error {
 			continue
 		}
 		target := b.r.config.Platform.Target.View
-		states, err := statesByName(ctx, target, gateway.ProductKey, []string{gateway.DeviceName})
+		states, err := again(ctx, func() (map[string]iot.DeviceState, error) {
+			return statesByName(ctx, target, gateway.ProductKey, []string{gateway.DeviceName})
+		})
 		if err != nil {
 			return err
 		}
@@ -130,12 +132,9 @@ func (b *beforeLook) readChildren(ctx context.Context, families []TaskDevice) ([
 		default:
 			continue
 		}
-		group.Go(func() error {
-			for id, err := range at.Children(ctx, gateway) {
-				if err != nil {
-					return fmt.Errorf("read sub-devices of gateway %s: %w", gateway, err)
-				}
-				out[i] = append(out[i], id)
+		group.Go(func() (err error) {
+			if out[i], err = children(ctx, at, gateway); err != nil {
+				return fmt.Errorf("read sub-devices of gateway %s: %w", gateway, err)
 			}
 			return nil
 		})
@@ -180,7 +179,7 @@ func (b *beforeLook) topo() string {
 // platform may not show that they belong together.
 func (b *beforeLook) strayed(ctx context.Context, id, planned iot.DeviceID) error {
 	source := b.r.config.Platform.Source
-	gateway, err := source.GatewayOf(ctx, id)
+	gateway, err := again(ctx, func() (iot.DeviceID, error) { return source.GatewayOf(ctx, id) })
 	switch {
 	case errors.Is(err, iot.NotFound) && !b.seen[planned].atSource, gateway == planned:
 		return nil

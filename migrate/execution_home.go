@@ -44,10 +44,11 @@ func familyIsHome(ctx context.Context, source iot.View, family topology.Family, 
 	if !whole {
 		return nil // the gateway was deleted
 	}
-	for id, err := range source.Children(ctx, family.Gateway) {
-		if err != nil {
-			return fmt.Errorf("topology of gateway %s: %w", family.Gateway, err)
-		}
+	has, err := children(ctx, source, family.Gateway)
+	if err != nil {
+		return fmt.Errorf("topology of gateway %s: %w", family.Gateway, err)
+	}
+	for _, id := range has {
 		if !member[id] {
 			return fmt.Errorf("topology of gateway %s: it has sub-device %s, which was not in the plan", family.Gateway, id)
 		}

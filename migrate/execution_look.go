@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"slices"
 
 	"github.com/iotferry/iotferry/iot"
 )
@@ -17,30 +18,75 @@ type sighting struct {
 }
 
 // locate reads both instances about the task's devices. The source is read first: a device that moves
-// between the two reads is then seen on both, for a moment, and never on none.
+// between the two reads is then seen on both, for a moment, and never on none. An error comes last, and stands for the devices that
+// were not read: of these nothing is said.
 func (x execution) locate(ctx context.Context) iter.Seq2[sighting, error] {
 	return func(yield func(sighting, error) bool) {
-		for product, devices := range byProduct(x.task.Devices) {
-			for len(devices) > 0 {
-				n := min(iot.MaxStates, len(devices))
-				seen, err := x.locateBatch(ctx, product, devices[:n])
-				if err != nil {
+		failed := 0 // in a row
+		for queue := lookBatches(x.task.Devices); len(queue) > 0; queue = queue[1:] {
+			seen, err := x.locateBatch(ctx, queue[0].product, queue[0].devices)
+			if err != nil {
+				if failed++; failed == outage || !passing(ctx, err) {
 					yield(sighting{}, err)
 					return
 				}
-				for _, s := range seen {
-					if !yield(s, nil) {
-						return
-					}
+				queue = append(queue, queue[0])
+				continue
+			}
+			failed = 0
+			for _, s := range seen {
+				if !yield(s, nil) {
+					return
 				}
-				devices = devices[n:]
 			}
 		}
 	}
 }
 
-// byProduct yields the devices of each product, the products in the order in which they first appear.
-func byProduct(devices []TaskDevice) iter.Seq2[string, []TaskDevice] {
+// outage is how many reads in a row may fail before a look is given up. One that failed in passing is made again when the others were
+// made: a look at half a million devices is 20,000 reads, and would hardly ever come to its end if each had to succeed at once.
+const outage = 10
+
+// passing reports whether the same read may succeed at once.
+func passing(ctx context.Context, err error) bool {
+	switch iot.KindOf(err) {
+	case iot.Transient, iot.Throttled:
+		return ctx.Err() == nil
+	}
+	return false
+}
+
+// again reads until it works, or has failed three times: for single reads of a look that has many of them.
+func again[T any](ctx context.Context, read func() (T, error)) (T, error) {
+	for range 2 {
+		if v, err := read(); err == nil || !passing(ctx, err) {
+			return v, err
+		}
+	}
+	return read()
+}
+
+// children reads the sub-devices of a gateway.
+func children(ctx context.Context, at iot.View, gateway iot.DeviceID) ([]iot.DeviceID, error) {
+	return again(ctx, func() (all []iot.DeviceID, err error) {
+		for id, err := range at.Children(ctx, gateway) {
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, id)
+		}
+		return all, nil
+	})
+}
+
+// A lookBatch is devices of a product that one read of an instance can be about.
+type lookBatch struct {
+	product string
+	devices []TaskDevice
+}
+
+// lookBatches splits devices by product, the products in the order in which they first appear.
+func lookBatches(devices []TaskDevice) []lookBatch {
 	groups := make(map[string][]TaskDevice)
 	var order []string
 	for _, d := range devices {
@@ -49,13 +95,13 @@ func byProduct(devices []TaskDevice) iter.Seq2[string, []TaskDevice] {
 		}
 		groups[d.ID.ProductKey] = append(groups[d.ID.ProductKey], d)
 	}
-	return func(yield func(string, []TaskDevice) bool) {
-		for _, product := range order {
-			if !yield(product, groups[product]) {
-				return
-			}
+	var out []lookBatch
+	for _, product := range order {
+		for batch := range slices.Chunk(groups[product], iot.MaxStates) {
+			out = append(out, lookBatch{product, batch})
 		}
 	}
+	return out
 }
 
 func (x execution) locateBatch(ctx context.Context, product string, devices []TaskDevice) ([]sighting, error) {
@@ -115,11 +161,16 @@ func (x execution) lookBack(ctx context.Context) {
 	})
 }
 
-// watch emits what was seen in entries of bounded size; the last one says how the look ended.
+// watch emits what was seen in entries of bounded size; the last one says how the look ended. One with an error tells of no device: what
+// was seen before counts all the same.
 func (x execution) watch(ctx context.Context, kind EntryKind, sort func(*Entry, sighting)) {
 	e := x.here(kind)
 	for s, err := range x.locate(ctx) {
 		if err != nil {
+			if e.devices() > 0 {
+				x.emit(e)
+				e = x.here(kind)
+			}
 			e.Error = err.Error()
 			break
 		}
@@ -130,7 +181,7 @@ func (x execution) watch(ctx context.Context, kind EntryKind, sort func(*Entry, 
 		case !s.atSource && !s.atTarget:
 			e.Gone = append(e.Gone, s.device.ID)
 		}
-		if len(e.Arrived)+len(e.Unmoved)+len(e.Both)+len(e.Gone) >= entryChunk {
+		if e.devices() >= entryChunk {
 			x.emit(e)
 			e = x.here(kind)
 		}
@@ -138,3 +189,6 @@ func (x execution) watch(ctx context.Context, kind EntryKind, sort func(*Entry, 
 	e.End = true
 	x.emit(e)
 }
+
+// devices returns how many devices the entry of a look tells of.
+func (e Entry) devices() int { return len(e.Arrived) + len(e.Unmoved) + len(e.Both) + len(e.Gone) }

@@ -41,7 +41,7 @@ type sweeper struct {
 
 func (s *sweeper) product(ctx context.Context, p Product) error {
 	source := s.r.config.Platform.Source
-	shown, err := source.Product(ctx, p.Key)
+	shown, err := again(ctx, func() (iot.Product, error) { return source.Product(ctx, p.Key) })
 	if errors.Is(err, iot.NotFound) || err == nil && shown.Devices == 0 {
 		return nil
 	}
@@ -68,7 +68,7 @@ func (s *sweeper) unexpected(ctx context.Context, node iot.NodeType, id iot.Devi
 	why := Evidence{Source: "QueryDevice at " + source.Info.String(), At: s.r.config.Clock.Now(), Seen: "the source has it, and the plan does not know it"}
 	family := id
 	if node == iot.SubDevice {
-		gateway, err := source.GatewayOf(ctx, id)
+		gateway, err := again(ctx, func() (iot.DeviceID, error) { return source.GatewayOf(ctx, id) })
 		switch {
 		case errors.Is(err, iot.NotFound):
 			why.Seen += "; no gateway has it there"
@@ -94,7 +94,9 @@ func (s *sweeper) unexpected(ctx context.Context, node iot.NodeType, id iot.Devi
 
 // below tells of the gateway of a sub-device, and whether it has left without it.
 func (s *sweeper) below(ctx context.Context, seen string, gateway iot.DeviceID) (string, error) {
-	moved, err := statesByName(ctx, s.r.config.Platform.Target.View, gateway.ProductKey, []string{gateway.DeviceName})
+	moved, err := again(ctx, func() (map[string]iot.DeviceState, error) {
+		return statesByName(ctx, s.r.config.Platform.Target.View, gateway.ProductKey, []string{gateway.DeviceName})
+	})
 	if err != nil {
 		return "", err
 	}
