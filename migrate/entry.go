@@ -80,7 +80,7 @@ type Entry struct {
 	Unknown   DeviceSet           `json:"unknown,omitempty"`
 	Asleep    DeviceSet           `json:"asleep,omitempty"`
 	Arrived   DeviceSet           `json:"arrived,omitempty"` // on the instance where they should be, and only there
-	Unmoved   DeviceSet           `json:"unmoved,omitempty"` // still where they were, and only there
+	Unmoved   DeviceSet           `json:"unmoved,omitempty"` // still where they were, and only there: see [Task.Unmoved]
 	Gone      DeviceSet           `json:"gone,omitempty"`    // on neither instance
 	Both      DeviceSet           `json:"both,omitempty"`    // on both instances
 	Verifier  string              `json:"verifier,omitempty"`

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"time"
 
 	"github.com/iotferry/iotferry/iot"
 )
@@ -15,6 +16,7 @@ type sighting struct {
 	atSource bool
 	atTarget bool
 	status   iot.Status // at the source, if it is there
+	asked    time.Time  // when the instances were asked: an answer may be older than the end of a long look
 }
 
 // locate reads both instances about the task's devices. The source is read first: a device that moves
@@ -109,6 +111,7 @@ func (x execution) locateBatch(ctx context.Context, product string, devices []Ta
 	for i, d := range devices {
 		names[i] = d.ID.DeviceName
 	}
+	asked := x.r.config.Clock.Now()
 	source, err := statesByName(ctx, x.r.config.Platform.Source.View, product, names)
 	if err != nil {
 		return nil, err
@@ -121,7 +124,7 @@ func (x execution) locateBatch(ctx context.Context, product string, devices []Ta
 	for i, d := range devices {
 		s, atSource := source[d.ID.DeviceName]
 		_, atTarget := target[d.ID.DeviceName]
-		out[i] = sighting{device: d, atSource: atSource, atTarget: atTarget, status: s.Status}
+		out[i] = sighting{device: d, atSource: atSource, atTarget: atTarget, status: s.Status, asked: asked}
 	}
 	return out, nil
 }
@@ -140,13 +143,14 @@ func statesByName(ctx context.Context, v iot.View, product string, names []strin
 	return byName, nil
 }
 
-// look tells which devices have arrived, and of those in doubt which have not moved.
+// look tells which devices have arrived, and of those in doubt which have not moved: what was asked before the effect of their call had
+// to show says nothing.
 func (x execution) look(ctx context.Context) {
 	x.watch(ctx, EntryLook, func(e *Entry, s sighting) {
 		switch id := s.device.ID; {
 		case s.atTarget && !s.atSource:
 			e.Arrived = append(e.Arrived, id)
-		case s.atSource && !s.atTarget && s.device.Doubt:
+		case s.atSource && !s.atTarget && x.task.Unmoved(s.device, s.asked):
 			e.Unmoved = append(e.Unmoved, id)
 		}
 	})

@@ -225,6 +225,7 @@ func (l *lane) decideArriving(now time.Time) answer {
 		return l.expireArrival(now)
 	}
 	t := l.task(TaskLook)
+	t.visible, t.lastCall = l.deadlines.Visible, l.lastCall
 	lo, hi := l.waveRange()
 	t.list = l.lister(lo, hi, func(i int32) bool { return l.dev[i].state.unresolved() })
 	return l.lookUntil(now, l.tryAt, deadline, l.deadlines.Arrive/2, t)
@@ -360,7 +361,7 @@ func (l *lane) taskDevices(lo, hi int32, is func(int32) bool) []TaskDevice {
 	out := make([]TaskDevice, 0, n)
 	for i := lo; i < hi; i++ {
 		if is(i) {
-			out = append(out, TaskDevice{ID: l.deviceID(i), Family: int(l.family[i]), Passed: int(l.dev[i].passed), Moved: l.movedAt(i), Doubt: l.doubtful(i)})
+			out = append(out, TaskDevice{ID: l.deviceID(i), Family: int(l.family[i]), Passed: int(l.dev[i].passed), Moved: l.movedAt(i), Doubt: l.doubtful(i), lost: l.dev[i].state == DeviceUnknown})
 		}
 	}
 	return out

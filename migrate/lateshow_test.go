@@ -80,3 +80,93 @@ func (l *lateStates) answer(name string, now lateAnswer) lateAnswer {
 	l.shown[name] = old
 	return old
 }
+
+// TestSlowLooksSendNothingTwice loses the answer to a call whose effect instances show after 25 seconds. The look after it takes longer
+// than that, or the call itself did before it had an effect: where a device was when it was asked about, and neither when the look ended nor when the
+// call began, decides whether it is sent again.
+func TestSlowLooksSendNothingTwice(t *testing.T) {
+	for name, slow := range map[string]struct{ look, call time.Duration }{
+		"look": {look: 40 * time.Second}, "call": {call: 50 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			clock := migratetest.NewClock(time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC))
+			late := &lateMover{clock: clock, call: slow.call, look: slow.look, sent: map[string]int{}, moved: map[string]time.Time{}}
+			c := start(t, setup{
+				fleet: migratetest.GenerateOptions{Direct: 90}, clock: clock, cloud: migratetest.Options{NoQuotas: true},
+				strategy: func(*migratetest.Cloud) migrate.Strategy { return oneWave() },
+				fault: onMove(func(op migratetest.Op) migratetest.Fault {
+					return migratetest.Fault{Lost: len(late.sent) == len(op.Devices)}
+				}),
+			})
+			p := &c.config.Platform
+			late.Mover, p.Mover = p.Mover, late
+			p.Source.StateReader = editedStates{p.Source.StateReader, late.source}
+			p.Target.StateReader = editedStates{p.Target.StateReader, late.target}
+			c.newRunner()
+			if r := c.run(); r.Outcome != migrate.OutcomeProven {
+				t.Errorf("the campaign ends %s: %+v", r.Outcome, r.Lanes)
+			}
+			for name, n := range late.sent {
+				if n > 1 {
+					t.Errorf("device %s was sent %d times", name, n)
+				}
+			}
+		})
+	}
+}
+
+// A lateMover makes its first call late, and instances show 25 seconds later what it has moved. The last read of a look is slow.
+type lateMover struct {
+	iot.Mover
+	clock      *migratetest.Clock
+	call, look time.Duration
+	sent       map[string]int
+	moved      map[string]time.Time
+}
+
+func (m *lateMover) Move(ctx context.Context, product string, names []string) ([]iot.MoveResult, error) {
+	if len(m.sent) == 0 {
+		m.clock.Advance(m.call)
+	}
+	for _, name := range names {
+		if m.sent[name]++; m.sent[name] == 1 {
+			m.moved[name] = m.clock.Now()
+		}
+	}
+	return m.Mover.Move(ctx, product, names)
+}
+
+func (m *lateMover) hidden(name string) bool {
+	at, ok := m.moved[name]
+	return ok && m.clock.Now().Sub(at) < 25*time.Second
+}
+
+func (m *lateMover) source(names []string, states []iot.DeviceState) []iot.DeviceState {
+	for _, name := range names {
+		if m.hidden(name) {
+			states = append(states, iot.DeviceState{ID: iot.DeviceID{ProductKey: migratetest.DirectProduct, DeviceName: name}})
+		}
+	}
+	if len(m.moved) > 0 && len(names) < iot.MaxStates {
+		m.clock.Advance(m.look)
+	}
+	return states
+}
+
+func (m *lateMover) target(_ []string, states []iot.DeviceState) []iot.DeviceState {
+	return slices.DeleteFunc(states, func(s iot.DeviceState) bool { return m.hidden(s.ID.DeviceName) })
+}
+
+// editedStates changes what an instance shows.
+type editedStates struct {
+	iot.StateReader
+	edit func([]string, []iot.DeviceState) []iot.DeviceState
+}
+
+func (e editedStates) States(ctx context.Context, product string, names []string) ([]iot.DeviceState, error) {
+	states, err := e.StateReader.States(ctx, product, names)
+	if err != nil {
+		return nil, err
+	}
+	return e.edit(names, states), nil
+}

@@ -53,6 +53,8 @@ type Task struct {
 	Wait      WaitReport
 	Progress  json.RawMessage
 
+	visible  time.Duration             // Deadlines.Visible
+	lastCall time.Time                 // when the last call of the wave was announced or answered
 	families []topology.Family         // of the lane's plan
 	grown    map[int32]topology.Family // those that sub-devices have joined since
 }
@@ -64,6 +66,18 @@ func (t Task) Family(d TaskDevice) topology.Family {
 		return grown
 	}
 	return t.families[d.Family]
+}
+
+// Unmoved reports whether a look that asked both instances about a device of the task at that time, and saw it at the source alone, may
+// report it as [Entry.Unmoved]. It may of a device in doubt once its call had the time that its effect may take to show, [Deadlines.Visible]:
+// from its beginning if the platform refused the device, and from the end of the wave's calls if nobody knows the answer. A long look ends much later than it
+// asked about most of its devices.
+func (t Task) Unmoved(d TaskDevice, asked time.Time) bool {
+	from := d.Moved
+	if d.lost {
+		from = later(from, t.lastCall)
+	}
+	return d.Doubt && !asked.Before(from.Add(t.visible))
 }
 
 func (t Task) listed() Task {
@@ -81,6 +95,7 @@ type TaskDevice struct {
 	Passed int
 	// Moved is when its move was begun; zero before.
 	Moved time.Time
-	// Doubt asks a look to report the device also if it is still where it was.
+	// Doubt asks a look to report the device also if it is still where it was: see [Task.Unmoved].
 	Doubt bool
+	lost  bool // it is in doubt because nobody knows the answer
 }

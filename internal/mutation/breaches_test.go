@@ -54,6 +54,11 @@ func breaches() []breach {
 			"TestLateEffectsAreWaitedFor",
 		},
 		{
+			"2 F6", "a device is sent again by what was asked before its effect must show", "migrate",
+			"return d.Doubt && !asked.Before(from.Add(t.visible))", "return d.Doubt",
+			"TestSlowLooksSendNothingTwice",
+		},
+		{
 			"2 F8", "an append is not synced", "migrate/journal",
 			"} else if err = c.sync(); err == nil {", "} else if err == nil {",
 			"TestSyncFailsOnce",
@@ -128,6 +133,11 @@ func breaches() []breach {
 			"5", "devices fail because a verifier could not look", "migrate",
 			"if l.errored != \"\" {\n\t\treturn answer{entries: []Entry{l.halted(HaltDeadline, \"the verifiers", "if false {\n\t\treturn answer{entries: []Entry{l.halted(HaltDeadline, \"the verifiers",
 			"TestVerifiersThatCannotLookFailNothing",
+		},
+		{
+			"5", "a look that could not read everything counts as whole", "migrate",
+			"yield(sighting{}, err)\n", "_ = err\n",
+			"TestWhatCannotBeReadFailsNobody",
 		},
 		{
 			"5 F4", "what plans and surveys could write", "iot",
