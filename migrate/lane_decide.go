@@ -152,8 +152,12 @@ func (l *lane) decideWave(now time.Time, adm admission) answer {
 	if wait := l.decideRoom(adm.room, deadline); wait != nil {
 		return *wait
 	}
-	if now.Before(l.tryAt) {
-		return answer{next: earliest(l.tryAt, deadline)}
+	due := l.tryAt
+	if len(l.strange) > 0 && l.tries > 0 { // a long look asks about the same devices at other times than the one before
+		due = due.Add(l.deadlines.Visible - backoff(l.tries-1))
+	}
+	if now.Before(due) {
+		return answer{next: earliest(due, deadline)}
 	}
 	t := l.task(TaskBefore)
 	lo, hi := l.waveRange()

@@ -170,3 +170,54 @@ func (e editedStates) States(ctx context.Context, product string, names []string
 	}
 	return e.edit(names, states), nil
 }
+
+// A state does not take the word of a look that comes before the effect of a call must show, whatever its driver says.
+func TestStateWaitsForEffectsToShow(t *testing.T) {
+	w, lane := oneLane(t, 5, nil)
+	w.until(func(t migrate.Task) bool { return t.Kind == migrate.TaskBefore })
+	var names migrate.DeviceSet
+	for w.laneReport(0).Calls == 0 || len(w.state.Decide(w.now, nil, false).Tasks[0].Intents) > 0 {
+		task := w.state.Decide(w.now, nil, false).Tasks[0]
+		for _, intent := range task.Intents {
+			w.record(intent)
+		}
+		for _, intent := range task.Intents {
+			names = append(names, intent.Names...)
+			w.record(migrate.Entry{Kind: migrate.EntryOutcome, Lane: lane.Lane.ID, Stage: "rest", Wave: 1, Call: intent.Call, Unknown: intent.Names})
+		}
+	}
+	look := func() migrate.LaneReport {
+		w.record(migrate.Entry{Kind: migrate.EntryLook, Lane: lane.Lane.ID, Stage: "rest", Wave: 1, Unmoved: names, End: true})
+		return w.laneReport(0)
+	}
+	w.now = w.now.Add(w.plan.Deadlines.Visible - time.Millisecond)
+	if r := look(); r.Underway != len(names) || r.Unmoved != 0 {
+		t.Errorf("a look that comes too early leaves %d of %d devices under way", r.Underway, len(names))
+	}
+	w.now = w.now.Add(time.Millisecond)
+	if r := look(); r.Underway != 0 || r.Unmoved != len(names) {
+		t.Errorf("a look that is late enough leaves %d of %d devices under way", r.Underway, len(names))
+	}
+}
+
+// The look that decides about devices which one before a wave missed asks all of them Deadlines.Visible later at least: it begins then.
+func TestMissedDevicesAreAskedAboutLater(t *testing.T) {
+	w, lane := oneLane(t, 5, nil)
+	w.record(migrate.Entry{Kind: migrate.EntryStage, Lane: lane.Lane.ID, Stage: "rest"})
+	gone := migrate.DeviceSet{lane.Families[0].Devices[0]}
+	look := func() migrate.LaneReport {
+		w.record(migrate.Entry{Kind: migrate.EntryWave, Lane: lane.Lane.ID, Stage: "rest", Wave: 1, Gone: gone})
+		return w.laneReport(0)
+	}
+	if r := look(); r.LeftOut > 0 {
+		t.Errorf("one look leaves %d devices out", r.LeftOut)
+	}
+	step := w.state.Decide(w.now, nil, false)
+	if len(step.Tasks) > 0 || !step.Next.Equal(w.now.Add(w.plan.Deadlines.Visible)) {
+		t.Errorf("the next look comes at %v, and it is %v", step.Next, w.now)
+	}
+	w.now = step.Next
+	if r := look(); r.LeftOut == 0 {
+		t.Errorf("missed by both looks, the device is not left out: %+v", r)
+	}
+}

@@ -51,7 +51,7 @@ func breaches() []breach {
 		{
 			"2 F6", "a device of unknown outcome is sent again before its effect must show", "migrate",
 			"|| at.Before(l.movedAt(i).Add(l.deadlines.Visible))", "",
-			"TestLateEffectsAreWaitedFor",
+			"TestStateWaitsForEffectsToShow",
 		},
 		{
 			"2 F6", "a device is sent again by what was asked before its effect must show", "migrate",
