@@ -76,8 +76,8 @@ func TestRunnerGoesOnFromAnImage(t *testing.T) {
 		"no image":       {func(j *imageJournal) { j.image = []byte("nothing") }, "damaged"},
 		"cut":            {func(j *imageJournal) { j.image = j.image[:len(j.image)-3] }, "damaged"},
 		"older version": {func(j *imageJournal) {
-			j.image = bytes.Replace(j.image, []byte(`"version":1`), []byte(`"version":0`), 1)
-		}, "version 0"},
+			j.image = bytes.Replace(j.image, []byte(`{"version":2`), []byte(`{"version":1`), 1)
+		}, "version 1, this program reads 2"},
 		"without a field": {func(j *imageJournal) { j.image = bytes.Replace(j.image, []byte(`"gateOpen":false,`), nil, 1) }, "fields"},
 		"another field":   {func(j *imageJournal) { j.image = bytes.Replace(j.image, []byte(`"gateOpen"`), []byte(`"gateShut"`), 1) }, "is missing"},
 		"another plan": {func(j *imageJournal) {

@@ -67,6 +67,7 @@ type lane struct {
 	strayed    strayed                    // by the looks of this phase
 	strange    map[iot.DeviceID]time.Time // on neither instance or on both, by every look before the wave since then
 	looked     [2]time.Time               // when the last two looks or rounds of this phase ended, the older first, if they decided nothing
+	blind      time.Time                  // when the last one ended that could not see everything
 	looks      [2]time.Time               // when the last two complete looks of this phase ended that saw no device astray, the older first
 	undecided  int                        // devices without a final verdict when the last round ended
 	firstRound time.Time                  // when the first round of this phase ended
@@ -239,7 +240,7 @@ func (l *lane) enter(p phase, at time.Time) {
 	l.tries, l.tryAt, l.errored = 0, time.Time{}, ""
 	clear(l.missing)
 	l.strange = nil
-	l.looked, l.looks, l.firstRound = [2]time.Time{}, [2]time.Time{}, time.Time{}
+	l.looked, l.looks, l.firstRound, l.blind = [2]time.Time{}, [2]time.Time{}, time.Time{}, time.Time{}
 	l.strayed.astray, l.strayed.lost = nil, nil
 	l.forgetRound()
 	l.asked = time.Time{}

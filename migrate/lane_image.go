@@ -20,7 +20,7 @@ func (l *lane) fields() []field {
 		{"asked", &l.asked}, {"gateOpen", &l.gateOpen},
 		{"queue", &l.queue}, {"open", &l.open}, {"next", &l.next}, {"inFlight", &l.inFlight}, {"lastCall", &l.lastCall},
 		{"tries", &l.tries}, {"tryAt", &l.tryAt}, {"errored", &l.errored}, {"progress", &l.progress},
-		{"roundError", &l.roundError}, {"strayed", &l.strayed}, {"looks", &l.looks}, {"looked", &l.looked}, {"strange", (*sightedSince)(&l.strange)},
+		{"roundError", &l.roundError}, {"strayed", &l.strayed}, {"looks", &l.looks}, {"looked", &l.looked}, {"blind", &l.blind}, {"strange", (*sightedSince)(&l.strange)},
 		{"undecided", &l.undecided}, {"firstRound", &l.firstRound}, {"until", &l.until},
 		{"wait", &l.wait}, {"waited", &l.waited},
 		{"halt", &l.halt}, {"haltNote", &l.haltNote}, {"paused", &l.paused}, {"stopping", &l.stopping}, {"stopNote", &l.stopNote},

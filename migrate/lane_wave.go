@@ -189,6 +189,9 @@ func (l *lane) endRound(e Entry) {
 	} else {
 		l.looked = [2]time.Time{l.looked[1], e.At}
 	}
+	if e.Error != "" {
+		l.blind = e.At
+	}
 	l.again(e.At, e.Error)
 }
 

@@ -150,11 +150,38 @@ func TestSleepLeavesVerifiersTheirTime(t *testing.T) {
 	}
 }
 
+// TestRoundThatCouldNotLookDoesNotCount lets a verifier be unable to look until the deadline has passed. Then it asks once, and sees the
+// answers in its next round: the two rounds that decide after a deadline are two that could look.
+func TestRoundThatCouldNotLookDoesNotCount(t *testing.T) {
+	clock := migratetest.NewClock(time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC))
+	var since time.Time
+	out := func() bool { return !since.IsZero() && clock.Now().Before(since.Add(30*time.Minute+10*time.Second)) }
+	c := start(t, setup{
+		fleet: migratetest.GenerateOptions{Direct: 6}, clock: clock,
+		strategy: func(*migratetest.Cloud) migrate.Strategy { return unable(2, out) },
+		watch: func(e migrate.Entry, _ *migrate.State) {
+			if e.Stage == "rest" && e.Kind == migrate.EntryIntent && since.IsZero() {
+				since = e.At
+			}
+		},
+	})
+	if r := c.run(); r.Outcome != migrate.OutcomeProven {
+		t.Errorf("the campaign ends %s: %+v", r.Outcome, r.Lanes)
+	}
+}
+
 // patient has a verifier that needs so many looks, and that a new process has to begin anew.
-func patient(looks int) migrate.Strategy {
+func patient(looks int) migrate.Strategy { return unable(looks, func() bool { return false }) }
+
+// unable is the same, and cannot look while out says so.
+func unable(looks int, out func() bool) migrate.Strategy {
 	asked := map[iot.DeviceID]int{}
 	twice := migrate.NewVerifier("twice", func(_ context.Context, s *migrate.Subject) iter.Seq2[migrate.Finding, error] {
 		return func(yield func(migrate.Finding, error) bool) {
+			if out() {
+				yield(migrate.Finding{}, iot.Transient)
+				return
+			}
 			for _, d := range s.Devices {
 				asked[d.ID]++
 				f := migrate.Finding{Device: d.ID, Verdict: migrate.Inconclusive, Evidence: migrate.Evidence{Source: "test", At: s.Now, Seen: "asked"}}

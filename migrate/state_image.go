@@ -11,7 +11,7 @@ import (
 
 // imageVersion is that of the images of states. It has to be raised whenever the same entries come to another state, or a field
 // means something else: images of before are then ignored, and the journal is folded from its start.
-const imageVersion = 1
+const imageVersion = 2
 
 // stateImage is a [State] but for what follows from its plan.
 type stateImage struct {
