@@ -253,7 +253,7 @@ func (l *lane) lookUntil(now, due, deadline time.Time, extra time.Duration, t *T
 	case now.Before(due):
 		return answer{next: due}
 	case now.Before(deadline):
-		return answer{task: t, next: deadline}
+		return answer{task: t, next: l.takesUntil(now, deadline)}
 	}
 	return answer{task: t, next: now.Add(extra)}
 }
@@ -296,6 +296,11 @@ func (l *lane) decideVerifying(now time.Time) answer {
 
 // firstRoundTakes is the most that the first round may take: a wave may be a whole fleet.
 func (l *lane) firstRoundTakes() time.Duration { return max(l.deadlines.Verify, l.deadlines.Console) }
+
+// takesUntil is when a look or a round is given up: not only at the end of a wait of weeks.
+func (l *lane) takesUntil(now, deadline time.Time) time.Time {
+	return earliest(deadline, now.Add(l.firstRoundTakes()))
+}
 
 // verifyDeadline is Deadlines.Verify after the first round, which takes its time in a large wave.
 func (l *lane) verifyDeadline() time.Time {

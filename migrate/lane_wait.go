@@ -103,7 +103,7 @@ func (l *lane) lookAt(now time.Time, condition string, deadline time.Time) answe
 	}
 	t := l.task(TaskCondition)
 	t.Condition, t.Wait, t.Progress = condition, l.waitReport(), last.progress
-	return answer{task: t, next: deadline}
+	return answer{task: t, next: l.takesUntil(now, deadline)}
 }
 
 // nextLook is when a condition is looked at again: when its last look told, or at the pace of a long wait, and at the end of the least

@@ -50,7 +50,7 @@ func (l *lane) decideWaking(now time.Time) answer {
 	t := l.task(TaskVerify)
 	t.Stage = l.lastMove()
 	t.list = l.lister(0, int32(len(l.dev)), l.askable)
-	return answer{task: t, next: deadline}
+	return answer{task: t, next: l.takesUntil(now, deadline)}
 }
 
 // wakeEnd is when the lane stops waiting. Neither a pause nor a halt puts it off.

@@ -95,6 +95,72 @@ func TestHangingLooksFailNobody(t *testing.T) {
 	}
 }
 
+// TestHangingLookDoesNotLastAWindow lets one look at a condition, or one round of a check, hang in a window of weeks: it is given up after a
+// day, the journal says so, and the next one ends the wait.
+func TestHangingLookDoesNotLastAWindow(t *testing.T) {
+	for _, hung := range []migrate.EntryKind{migrate.EntryCondition, migrate.EntryVerdicts} {
+		t.Run(string(hung), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				hangs := map[migrate.EntryKind]bool{hung: true}
+				hang := func(ctx context.Context, kind migrate.EntryKind) {
+					if hangs[kind] {
+						hangs[kind] = false
+						<-ctx.Done()
+					}
+				}
+				var given []string
+				c := start(t, setup{
+					fleet: migratetest.GenerateOptions{Direct: 4}, clock: iot.SystemClock(),
+					strategy: func(cloud *migratetest.Cloud) migrate.Strategy { return window(plain(cloud), hang) },
+					watch: func(e migrate.Entry, _ *migrate.State) {
+						if e.Stage == "window" && e.Error != "" {
+							given = append(given, string(e.Kind)+": "+e.Error)
+						}
+					},
+				})
+				c.config.Poll = time.Hour
+				c.newRunner()
+				r := c.run()
+				if r.Outcome != migrate.OutcomeProven {
+					t.Fatalf("the campaign ends %s: %+v", r.Outcome, r.Lanes)
+				}
+				w := r.Lanes[0].Waits[0]
+				if took := w.Ended.Sub(w.Begun); took < 24*time.Hour || took > 27*time.Hour {
+					t.Errorf("the wait took %v", took)
+				}
+				if len(given) != 1 || given[0] != string(hung)+": no answer came until the deadline" {
+					t.Errorf("given up: %q", given)
+				}
+			})
+		})
+	}
+}
+
+// window adds a stage to a strategy that waits for an hour at least and three weeks at most, for a condition and for a verifier.
+func window(base migrate.Strategy, hang func(context.Context, migrate.EntryKind)) migrate.Strategy {
+	seen := migrate.Evidence{Source: "test", Seen: "it is so"}
+	holds := migrate.NewCondition("holds", func(ctx context.Context, _ *migrate.Waiting) (migrate.Observation, error) {
+		hang(ctx, migrate.EntryCondition)
+		return migrate.Observation{Holds: true, Evidence: seen}, ctx.Err()
+	})
+	passes := migrate.NewVerifier("passes", func(ctx context.Context, s *migrate.Subject) iter.Seq2[migrate.Finding, error] {
+		return func(yield func(migrate.Finding, error) bool) {
+			hang(ctx, migrate.EntryVerdicts)
+			for _, d := range s.Devices {
+				if ctx.Err() != nil || !yield(migrate.Finding{Device: d.ID, Verdict: migrate.Pass, Evidence: seen}, nil) {
+					return
+				}
+			}
+		}
+	})
+	return migrate.NewStrategy(base.Name(), base.Match, func(l migrate.Lane) ([]migrate.Stage, error) {
+		stages, err := base.Stages(l)
+		return append(stages, migrate.Stage{
+			Name: "window", Wait: migrate.Window{Min: time.Hour, Max: 21 * 24 * time.Hour}, Closes: holds, Verify: []migrate.Verifier{passes},
+		}), err
+	})
+}
+
 type mayHang struct {
 	iot.StateReader
 	hangs *atomic.Bool

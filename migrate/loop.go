@@ -440,9 +440,9 @@ func (l *loop) giveUp(next time.Time) (time.Time, error) {
 	return next, nil
 }
 
-// gaveUp records of a look or a round at a wave that it was given up: what nobody could see is nobody's failure.
+// gaveUp records of a look or a round that it was given up: what nobody could see is nobody's failure.
 func (l *loop) gaveUp(w *work) error {
-	kinds := map[TaskKind]EntryKind{TaskLook: EntryLook, TaskVerify: EntryVerdicts}
+	kinds := map[TaskKind]EntryKind{TaskLook: EntryLook, TaskVerify: EntryVerdicts, TaskCondition: EntryCondition}
 	kind, ok := kinds[w.task.Kind]
 	if !ok {
 		return nil
@@ -450,7 +450,7 @@ func (l *loop) gaveUp(w *work) error {
 	plan := l.r.config.Plan.Lanes[w.lane]
 	return l.record(Entry{
 		Kind: kind, At: l.r.config.Clock.Now(), Lane: plan.Lane.ID, Stage: plan.Stages[w.task.Stage].Name, Wave: w.task.Wave + 1,
-		Error: "no answer came until the deadline", End: true,
+		Condition: w.task.Condition, Error: "no answer came until the deadline", End: kind != EntryCondition,
 	}, true)
 }
 
