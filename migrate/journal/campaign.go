@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"github.com/iotferry/iotferry/migrate"
 )
@@ -19,10 +20,11 @@ type campaign struct {
 	path string
 	turn chan struct{} // holds the one token while it is nobody's turn
 
-	file    file  // nil until there is one
-	denied  error // why the file can only be read, if so
-	broken  error // why the campaign is refused, if so
-	durable int64 // up to where this process knows the file to be synced; -1 for not at all
+	file    file     // nil until there is one
+	denied  error    // why the file can only be read, if so
+	broken  error    // why the campaign is refused, if so
+	durable int64    // up to where this process knows the file to be synced; -1 for not at all
+	leases  sync.Map // locks that this process holds for runs
 	index
 }
 

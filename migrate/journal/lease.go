@@ -67,7 +67,11 @@ func (c *campaign) lease(ctx context.Context, h migrate.Holder, takeOver bool) (
 	if next.Number > last.Number && last.Number > 0 {
 		_ = os.Remove(c.termPath(last.Number)) // Windows keeps it as long as it is locked: it does no harm
 	}
-	return sync.OnceFunc(func() { _ = held.Unlock() }), nil
+	c.leases.Store(held, true) // or the system would free the lock when nobody can release it any more
+	return sync.OnceFunc(func() {
+		c.leases.Delete(held)
+		_ = held.Unlock()
+	}), nil
 }
 
 // enter locks the file of a term and writes down who has it. It returns nil if somebody else holds that lock.

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -54,6 +55,18 @@ func TestLeaseOfClosed(t *testing.T) {
 	if _, err := d.Lease(t.Context(), campaign, migrate.Holder{}, false); !errors.Is(err, fs.ErrClosed) {
 		t.Errorf("a lease of a closed directory: got %v, want %v", err, fs.ErrClosed)
 	}
+}
+
+// TestLeaseIsHeldUntilItIsReleased loses the way to release a lease: it is not given to others for that.
+func TestLeaseIsHeldUntilItIsReleased(t *testing.T) {
+	dir := t.TempDir()
+	d, other := open(t, dir), open(t, dir)
+	mustLease(t, d, "host-a", false)
+	for range 20 {
+		runtime.GC()
+		mustNotLease(t, other, "host-a")
+	}
+	runtime.KeepAlive(d)
 }
 
 // TestLeaseTermsLeaveNoFiles takes over again and again from holders that never let go.
