@@ -89,14 +89,6 @@ func (l *lane) task(kind TaskKind) *Task {
 	return &Task{Kind: kind, Stage: l.stage, Wave: l.wave}
 }
 
-// due answers with the task if its time has come, else with the time.
-func due(now, at time.Time, t *Task) answer {
-	if now.Before(at) {
-		return answer{next: at}
-	}
-	return answer{task: t}
-}
-
 func (l *lane) decideIdle(adm admission) answer {
 	if !l.begun && !l.fits(adm.slots) {
 		return answer{}
@@ -209,9 +201,17 @@ func (l *lane) decideConsoleMove(now time.Time) answer {
 func (l *lane) untilConsole(now time.Time) answer {
 	deadline := l.since.Add(l.deadlines.Console)
 	if !now.Before(deadline) {
-		return answer{entries: []Entry{l.halted(HaltDeadline, "the effect of the console task was not seen")}}
+		return answer{entries: []Entry{l.halted(HaltDeadline, "the effect of the console task was not seen"+l.unread())}}
 	}
 	return answer{next: deadline}
+}
+
+// unread says that the instances could not be read, if so.
+func (l *lane) unread() string {
+	if l.errored == "" {
+		return ""
+	}
+	return ", the instances could not be read: " + l.errored
 }
 
 func (l *lane) decideArriving(now time.Time) answer {
@@ -233,29 +233,6 @@ func (l *lane) decideArriving(now time.Time) answer {
 	lo, hi := l.waveRange()
 	t.list = l.lister(lo, hi, func(i int32) bool { return l.dev[i].state.unresolved() })
 	return l.lookUntil(now, l.tryAt, deadline, l.deadlines.Arrive/2, t)
-}
-
-// overdue reports whether a deadline has passed, and two looks since then have decided nothing: no device fails because nobody
-// looked. Two, as the first may only ask for what the second sees: one that could not look and one that could are not two.
-func (l *lane) overdue(now, deadline time.Time) bool {
-	if l.errored == "" && l.blind.Equal(l.looked[0]) && !l.blind.IsZero() {
-		return false
-	}
-	return !now.Before(deadline) && !l.looked[0].Before(deadline)
-}
-
-// lookUntil answers with a look or a round when it is due. One is due at the deadline; those after it have some time of their own.
-func (l *lane) lookUntil(now, due, deadline time.Time, extra time.Duration, t *Task) answer {
-	if l.looked[1].Before(deadline) && deadline.Before(due) {
-		due = deadline
-	}
-	switch {
-	case now.Before(due):
-		return answer{next: due}
-	case now.Before(deadline):
-		return answer{task: t, next: l.takesUntil(now, deadline)}
-	}
-	return answer{task: t, next: now.Add(extra)}
 }
 
 // expireArrival gives up on devices that did not arrive. What the last look showed on both instances or on
@@ -294,22 +271,6 @@ func (l *lane) decideVerifying(now time.Time) answer {
 	return l.decideRound(now, l.verifyDeadline())
 }
 
-// firstRoundTakes is the most that the first round may take: a wave may be a whole fleet.
-func (l *lane) firstRoundTakes() time.Duration { return max(l.deadlines.Verify, l.deadlines.Console) }
-
-// takesUntil is when a look or a round is given up: not only at the end of a wait of weeks.
-func (l *lane) takesUntil(now, deadline time.Time) time.Time {
-	return earliest(deadline, now.Add(l.firstRoundTakes()))
-}
-
-// verifyDeadline is Deadlines.Verify after the first round, which takes its time in a large wave.
-func (l *lane) verifyDeadline() time.Time {
-	if l.firstRound.IsZero() {
-		return l.since.Add(l.firstRoundTakes())
-	}
-	return later(l.since, l.firstRound).Add(l.deadlines.Verify)
-}
-
 // decideRound asks for a round of verification, or gives up on what is undecided at the deadline.
 func (l *lane) decideRound(now, deadline time.Time) answer {
 	if l.overdue(now, deadline) {
@@ -319,17 +280,6 @@ func (l *lane) decideRound(now, deadline time.Time) answer {
 	lo, hi := l.scope()
 	t.list = l.lister(lo, hi, l.askable)
 	return l.lookUntil(now, patient(l.tryAt, later(l.since, l.until), deadline), deadline, l.deadlines.Verify/2, t)
-}
-
-// patient puts off what is due next, in a wait that takes long: by a share of the time that has passed since it began, or that is left
-// until the deadline, whichever is less. So a wait of days or weeks does not fill the journal, and its end is met to the minute. Looks
-// at devices stay frequent: they narrow down when the console moved one.
-func patient(due, began, deadline time.Time) time.Time {
-	if due.IsZero() {
-		return due
-	}
-	more := min(due.Sub(began), deadline.Sub(due)) / patience
-	return due.Add(min(max(more, 0), mostPatience))
 }
 
 // expireVerdicts fails the devices that are still inconclusive. If the verifiers could not look, that is not the

@@ -221,3 +221,26 @@ func TestMissedDevicesAreAskedAboutLater(t *testing.T) {
 		t.Errorf("missed by both looks, the device is not left out: %+v", r)
 	}
 }
+
+// A lane that waits for what an operator does, and cannot read the instances, says so when its time is over.
+func TestOverdueConsoleTaskSaysThatNobodyCouldLook(t *testing.T) {
+	w, _ := grayLane(t)
+	w.until(func(task migrate.Task) bool { return task.Kind == migrate.TaskConsole })
+	for w.laneReport(0).Halt == "" {
+		step := w.state.Decide(w.now, nil, false)
+		for _, e := range step.Entries {
+			w.record(e)
+		}
+		switch {
+		case len(step.Entries) > 0:
+		case len(step.Tasks) > 0:
+			w.record(migrate.Entry{Kind: migrate.EntryLook, Lane: "a1Direct000", Stage: "gray", Wave: 1, Error: "no network", End: true})
+		default:
+			w.now = step.Next
+		}
+	}
+	const want = "the effect of the console task was not seen, the instances could not be read: no network"
+	if r := w.laneReport(0); r.Halt != migrate.HaltDeadline || r.Note != want {
+		t.Errorf("the lane is halted %q: %s", r.Halt, r.Note)
+	}
+}
