@@ -8,10 +8,10 @@ import (
 
 // unconfirmed returns the products of which nothing is at the target, of a lane that has stopped for some reason when its first gray
 // batch is decided: the console confirms a product's task only by a device that the batch has moved. After the stage that has it
-// confirmed, that is the matter only if the platform refuses the calls.
+// confirmed, that is the matter only if the platform refuses the calls, or the console the operator.
 func (l *lane) unconfirmed(reason HaltReason) []string {
 	confirm := slices.IndexFunc(l.plan.Stages, func(s StagePlan) bool { return s.Console == ConsoleConfirm })
-	if confirm < 0 || l.back != nil || l.stage > confirm && reason != HaltCall {
+	if confirm < 0 || l.back != nil || l.stage > confirm && reason != HaltCall && reason != HaltOperator {
 		return nil
 	}
 	asked, alive := map[string]bool{}, map[string]bool{}

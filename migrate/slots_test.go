@@ -203,6 +203,21 @@ func TestCallsWithoutAGrayBatchSayWhatToDo(t *testing.T) {
 	}
 }
 
+// The same where the console moves the rest, and refuses it.
+func TestFullMigrationWithoutAGrayBatchSaysWhatToDo(t *testing.T) {
+	w, id := grayLane(t)
+	w.plan.Lanes[0].Stages[2].Console = migrate.ConsoleFull
+	w.record(migrate.Entry{Kind: migrate.EntryStage, Lane: "a1Direct000", Stage: "gray"})
+	w.record(migrate.Entry{Kind: migrate.EntryWave, Lane: "a1Direct000", Stage: "gray", Wave: 1, Drifted: []migrate.Failure{{Device: id}}})
+	w.goOn(0, "rest")
+	w.until(func(task migrate.Task) bool { return task.Kind == migrate.TaskBefore })
+	w.record(w.state.Decide(w.now, nil, false).Tasks[0].Intents[0])
+	w.record(migrate.Entry{Kind: migrate.EntryPerformed, Lane: "a1Direct000", Stage: "rest", Wave: 1, Console: migrate.ConsoleFull, Error: "the task is gray"})
+	if r := w.laneReport(0); r.Halt != migrate.HaltOperator || r.Note != "the task is gray; "+newPlan {
+		t.Errorf("the lane is halted %q: %s", r.Halt, r.Note)
+	}
+}
+
 // A lane whose gray batch is at the target gets no such advice.
 func TestGrayBatchThatMovedCanBeConfirmed(t *testing.T) {
 	w, _ := grayLane(t)
