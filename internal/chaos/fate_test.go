@@ -208,6 +208,7 @@ func (j fatefulJournal) Entries(ctx context.Context, name string, after int64) i
 			return
 		}
 		j.world.wake()
+		j.world.clock.platform.settle()
 		j.Journal.Entries(ctx, name, after)(yield)
 	}
 }

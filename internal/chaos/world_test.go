@@ -75,6 +75,7 @@ func newBadWorld(ctx context.Context, seed uint64, bad defect) (*world, error) {
 	if err != nil {
 		return nil, err
 	}
+	w.clock.platform.due = func() { w.cloud.Owner(iot.DeviceID{}) }
 	w.cloud.Serve("") // the servers read where they always did
 	if err := w.makePlan(ctx); err != nil {
 		return nil, err
