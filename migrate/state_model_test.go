@@ -543,7 +543,11 @@ func TestStateModel(t *testing.T) {
 	outcomes := map[migrate.Outcome]int{}
 	halts := map[migrate.HaltReason]int{}
 	reached := map[string]int{}
-	for seed := range uint64(600) {
+	seeds := *sequences / 3
+	if testing.Short() {
+		seeds /= 5
+	}
+	for seed := range uint64(seeds) {
 		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
 			w := newWorld(t, seed)
 			w.run(20_000)
@@ -558,6 +562,9 @@ func TestStateModel(t *testing.T) {
 		})
 	}
 	t.Logf("first stops: %v; outcomes in the end: %v", halts, outcomes)
+	if testing.Short() {
+		return // too few to reach all
+	}
 	for _, reason := range []migrate.HaltReason{"", migrate.HaltLimit, migrate.HaltAborted, migrate.HaltReturned, migrate.HaltOperator,
 		migrate.HaltCode, migrate.HaltCall, migrate.HaltRefused} {
 		if halts[reason] == 0 {

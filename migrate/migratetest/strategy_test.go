@@ -56,7 +56,7 @@ func TestTSL(t *testing.T) {
 }
 
 // moments leaves out some in a quick test: the sweep of all of them takes a minute.
-var moments = flag.Int("moments", 8, "how many moments each crash sweep tries")
+var moments = flag.Int("moments", 5, "how many moments each crash sweep tries")
 
 func testScenario(t *testing.T, strategy func(scenario.Options) migrate.Strategy) {
 	migratetest.TestStrategy(t, migratetest.StrategyTest{Most: *moments}, func(c *migratetest.Cloud) migrate.Strategy {
