@@ -21,7 +21,7 @@ type bubbleClock struct {
 
 func newBubbleClock(begin time.Time) *bubbleClock {
 	c := &bubbleClock{}
-	c.Advance(begin.Sub(time.Now()))
+	c.Advance(time.Until(begin))
 	return c
 }
 
