@@ -279,6 +279,17 @@ func badBench(t *testing.T, f flaw, fleet []byte) *bench {
 	return b
 }
 
+// A process that has ended before its moment came does not die while its end is checked.
+func TestCrashThatDoesNotCome(t *testing.T) {
+	base, err := undisturbed(t.Context(), badBench(t, "", Generate(GenerateOptions{Gateways: 1, SubDevices: 2})))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := base.resume(t.Context(), moment{place: beforeRead, n: base.counts[aRead] + 1}); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestCrash proves that no place where a process can die is left out: each sweep dies as often as the
 // undisturbed run comes to that place.
 func TestCrash(t *testing.T) {

@@ -141,6 +141,7 @@ func (w *world) runKilled(ctx context.Context, moments ...moment) (*migrate.Repo
 		w.crash.arm(m)
 		report, err := w.run(ctx)
 		if !w.crash.came() || errors.Is(err, errStuck) {
+			w.crash.end() // or who checks the end would come to the moment
 			return report, err
 		}
 		if err := w.restart(ctx); err != nil {
