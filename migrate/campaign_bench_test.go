@@ -28,8 +28,8 @@ func BenchmarkCampaign500k(b *testing.B) {
 	var peak uint64
 	var took time.Duration
 	var c *longCampaign
-	// The platform in memory is most of the heap. Who embeds a runner in so small a process sets GOMEMLIMIT or this.
-	defer debug.SetGCPercent(debug.SetGCPercent(70))
+	// The platform in memory is most of the heap. Who embeds a runner in so small a process sets GOMEMLIMIT, which is this.
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(1500e6))
 	for b.Loop() {
 		c = newLongCampaign(b, migratetest.GenerateOptions{
 			Direct: lane, PreRegistered: lane, ThingModel: lane, Gateways: lane / 10, SubDevices: 9,
