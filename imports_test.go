@@ -31,6 +31,7 @@ var rooms = map[string][]string{
 	"internal/fake/amqp":       {"iot", "internal/fake", "internal/fake/amqp/frame", "github.com/Azure/go-amqp"},
 	"internal/fake/amqp/frame": {},
 	"internal/mutation":        {},
+	"internal/durable":         {},
 	"internal/fake/sim":        {"iot", "internal/fake", "internal/fake/openapi", "internal/fake/mqtt", "internal/fake/amqp"},
 	"internal/chaos":           {}, // tests alone
 	"cmd/iotsim":               {"iot", "fleets", "internal/fake", "internal/fake/fleet", "internal/fake/sim"},
@@ -41,11 +42,11 @@ var rooms = map[string][]string{
 	"aliyun/internal/rpc":       {"iot", "aliyun/internal/words", "github.com/aliyun/alibaba-cloud-sdk-go", "golang.org/x/sync"},
 	"tslsync":                   {"iot", "migrate", "golang.org/x/sync"},
 	"configdiff":                {"iot", "tslsync", "internal/page"},
-	"carry":                     {"iot", "configdiff", "golang.org/x/sync"},
+	"carry":                     {"iot", "configdiff", "internal/durable", "golang.org/x/sync"},
 	"aliyun/internal/subscribe": {"iot", "aliyun/internal/words", "github.com/Azure/go-amqp"},
 	"internal/soak":             {},
 	"internal/load":             {},
-	"route":                     {"iot", "migrate", "golang.org/x/sync"},
+	"route":                     {"iot", "migrate", "internal/durable", "golang.org/x/sync"},
 	"route/dual":                {"iot"},
 	"migrate/migratetest": {
 		"iot", "quota", "topology", "migrate", "migrate/journal", "verify", "internal/fake", "internal/fake/fleet",

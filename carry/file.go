@@ -12,9 +12,9 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"runtime"
 	"sync"
 
+	"github.com/iotferry/iotferry/internal/durable"
 	"github.com/iotferry/iotferry/iot"
 )
 
@@ -40,27 +40,14 @@ func Open(path string) (*File, error) {
 	s := &File{file: f}
 	err = s.recover()
 	if err == nil {
-		err = syncDir(filepath.Dir(path))
+		if err = durable.SyncDir(filepath.Dir(path)); err != nil {
+			err = fmt.Errorf("carry: %w", err)
+		}
 	}
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
 	return s, nil
-}
-
-// syncDir makes the name of a new file durable. Windows cannot do that.
-func syncDir(path string) error {
-	if runtime.GOOS == "windows" {
-		return nil
-	}
-	dir, err := os.Open(path)
-	if err == nil {
-		err = errors.Join(dir.Sync(), dir.Close())
-	}
-	if err != nil {
-		return fmt.Errorf("carry: %w", err)
-	}
-	return nil
 }
 
 // recover finds the end of the last whole line, and cuts the rest off.

@@ -9,8 +9,9 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
-	"runtime"
 	"sync"
+
+	"github.com/iotferry/iotferry/internal/durable"
 )
 
 // A File is a [Store] in one file, of about 10 bytes and the name for each device. Each Save is appended and synced as a whole: after a crash it
@@ -162,7 +163,7 @@ func (f *File) rewrite(ctx context.Context, facts []Fact) error {
 		return err
 	}
 	f.known, f.size, f.facts, f.live = true, size, n, n
-	return syncDir(filepath.Dir(f.path))
+	return durable.SyncDir(filepath.Dir(f.path))
 }
 
 func writeAll(ctx context.Context, w io.Writer, all *Table) (size int64, n int, err error) {
@@ -176,16 +177,4 @@ func writeAll(ctx context.Context, w io.Writer, all *Table) (size int64, n int, 
 		err = errors.Join(err, ctx.Err())
 	}
 	return size, n, err
-}
-
-// syncDir makes a renamed file durable. Windows cannot do that.
-func syncDir(path string) error {
-	if runtime.GOOS == "windows" {
-		return nil
-	}
-	dir, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
 }

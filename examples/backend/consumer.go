@@ -15,13 +15,12 @@ import (
 const group = "DEFAULT_GROUP"
 
 // A consumer reads the consumer groups of the platform in memory, as the stream of package aliyun reads those of the real one: it
-// hands on what they deliver, to so many handlers at once. Other than that stream, it settles what it has read, and not what was handled: with
+// hands on what they deliver. Other than that stream, it settles what it has read, and not what was handled: with
 // the process the platform in memory ends as well. Make one with newConsumer.
 type consumer struct {
 	instances []*readInstance
 	clock     iot.Clock
 	handle    func(context.Context, iot.Message) error
-	handlers  int
 	log       *slog.Logger
 
 	mu sync.Mutex // of whoever reads
@@ -38,10 +37,10 @@ type readInstance struct {
 }
 
 func newConsumer(
-	cloud *migratetest.Cloud, clock iot.Clock, handlers int, handle func(context.Context, iot.Message) error, log *slog.Logger,
+	cloud *migratetest.Cloud, clock iot.Clock, handle func(context.Context, iot.Message) error, log *slog.Logger,
 ) *consumer {
 	p := cloud.Platform()
-	return &consumer{clock: clock, handle: handle, handlers: handlers, log: log, instances: []*readInstance{
+	return &consumer{clock: clock, handle: handle, log: log, instances: []*readInstance{
 		{id: p.Source.Info.ID, groups: p.Source, receiver: cloud.SourceReceiver()},
 		{id: p.Target.Info.ID, groups: p.Target, receiver: cloud.TargetReceiver()},
 	}}
@@ -59,6 +58,8 @@ const (
 	readEvery = 200 * time.Millisecond
 	listEvery = time.Minute // new groups are looked for
 	readMost  = 10_000      // messages of a group at once
+
+	handlersAtOnce = 1000 // in real time, where messages wait for older ones
 )
 
 // run reads until ctx ends, and returns when all that it has read is handled. It goes on to read while messages wait for older ones, as
@@ -68,7 +69,7 @@ func (c *consumer) run(ctx context.Context) {
 	var handlers sync.WaitGroup
 	defer handlers.Wait()
 	defer close(next)
-	for range c.handlers {
+	for range handlersAtOnce {
 		handlers.Go(func() {
 			for m := range next {
 				c.handleOne(ctx, m)

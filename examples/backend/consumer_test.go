@@ -55,7 +55,7 @@ func TestConsumerReadsWhileMessagesWait(t *testing.T) {
 			t.Fatal(err)
 		}
 		source, target := &queue{}, &queue{}
-		c := &consumer{clock: iot.SystemClock(), handle: merge.Handle, handlers: 10, log: slog.New(slog.DiscardHandler), instances: []*readInstance{
+		c := &consumer{clock: iot.SystemClock(), handle: merge.Handle, log: slog.New(slog.DiscardHandler), instances: []*readInstance{
 			{groups: source, receiver: source, served: true}, {id: "iot-060a0001", groups: target, receiver: target, served: true},
 		}}
 		ctx, cancel := context.WithCancel(t.Context())

@@ -29,15 +29,15 @@ func newCustomer(ctx context.Context, cloud *migratetest.Cloud, clock iot.Clock,
 		return nil, err
 	}
 	// Where time jumps, order is that of the times themselves; else messages wait for older ones.
-	holdBack, handlers := time.Duration(-1), 1
-	if !jumps(clock) {
-		holdBack, handlers = 0, 1000
+	holdBack := time.Duration(0)
+	if jumps(clock) {
+		holdBack = -1
 	}
 	messages, err := NewMessages(p.Target.Info.ID, holdBack, commands.Notice)
 	if err != nil {
 		return nil, errors.Join(err, commands.Close())
 	}
-	c := &customer{cloud, commands, messages, newConsumer(cloud, clock, handlers, messages.Handle, log)}
+	c := &customer{cloud, commands, messages, newConsumer(cloud, clock, messages.Handle, log)}
 	c.Serve("") // it reads the public instance, as it always has
 	if err := c.subscribe(ctx); err != nil {
 		return nil, errors.Join(err, commands.Close())
