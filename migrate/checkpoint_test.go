@@ -179,10 +179,7 @@ func modelImages(tb testing.TB) (*migrate.Plan, [][]byte) {
 		w := newWorld(tb, 0)
 		plan = w.plan
 		for range 20 + 40*n {
-			step := w.state.Decide(w.now, nil, false)
-			for _, e := range step.Entries {
-				w.record(e)
-			}
+			step := w.recorded()
 			if len(step.Entries) == 0 && len(step.Tasks) > 0 {
 				w.do(step.Tasks[0])
 			} else if step.Next.After(w.now) {

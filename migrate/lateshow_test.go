@@ -227,10 +227,7 @@ func TestOverdueConsoleTaskSaysThatNobodyCouldLook(t *testing.T) {
 	w, _ := grayLane(t)
 	w.until(func(task migrate.Task) bool { return task.Kind == migrate.TaskConsole })
 	for w.laneReport(0).Halt == "" {
-		step := w.state.Decide(w.now, nil, false)
-		for _, e := range step.Entries {
-			w.record(e)
-		}
+		step := w.recorded()
 		switch {
 		case len(step.Entries) > 0:
 		case len(step.Tasks) > 0:

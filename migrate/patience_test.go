@@ -18,10 +18,7 @@ func TestLongWindowHasFewRounds(t *testing.T) {
 	var rounds []time.Time
 	began := w.now
 	for w.state.Report("c").Lanes[0].Halt == "" {
-		step := w.state.Decide(w.now, nil, false)
-		for _, e := range step.Entries {
-			w.record(e)
-		}
+		step := w.recorded()
 		switch {
 		case len(step.Entries) > 0:
 		case len(step.Tasks) == 0:
@@ -149,10 +146,7 @@ func TestNotYetFillsNoJournal(t *testing.T) {
 			from := w.now
 			var calls []time.Time
 			for w.state.Report("c").Lanes[0].Halt == "" {
-				step := w.state.Decide(w.now, nil, false)
-				for _, e := range step.Entries {
-					w.record(e)
-				}
+				step := w.recorded()
 				if len(step.Entries) == 0 && len(step.Tasks) == 0 {
 					w.now = step.Next
 				}

@@ -186,10 +186,7 @@ func oneLane(t *testing.T, seed uint64, waves func(families int) []topology.Wave
 // until lets the campaign go on until it has done such a task.
 func (w *world) until(is func(migrate.Task) bool) {
 	for {
-		step := w.state.Decide(w.now, nil, false)
-		for _, e := range step.Entries {
-			w.record(e)
-		}
+		step := w.recorded()
 		switch {
 		case len(step.Entries) > 0:
 		case len(step.Tasks) > 0:

@@ -39,10 +39,7 @@ func (w *world) goOn(lane int, stage string) {
 		if w.laneReport(lane).Stage == stage && stage != "" {
 			return
 		}
-		step := w.state.Decide(w.now, nil, false)
-		for _, e := range step.Entries {
-			w.record(e)
-		}
+		step := w.recorded()
 		switch {
 		case len(step.Entries) > 0:
 		case len(step.Tasks) > 0:
@@ -182,10 +179,7 @@ func TestCallsWithoutAGrayBatchSayWhatToDo(t *testing.T) {
 	w.record(migrate.Entry{Kind: migrate.EntryWave, Lane: "a1Direct000", Stage: "gray", Wave: 1, Drifted: []migrate.Failure{{Device: id}}})
 	w.goOn(0, "rest")
 	for {
-		step := w.state.Decide(w.now, nil, false)
-		for _, e := range step.Entries {
-			w.record(e)
-		}
+		step := w.recorded()
 		if len(step.Tasks) > 0 && step.Tasks[0].Kind == migrate.TaskMove {
 			for _, intent := range step.Tasks[0].Intents {
 				w.record(intent)

@@ -129,6 +129,15 @@ func (w *world) makeStages(families int) []migrate.StagePlan {
 // chance is true once in n, as long as the world is not calm.
 func (w *world) chance(n int) bool { return !w.calm && w.rng.IntN(n) == 0 }
 
+// recorded lets the state decide, and records its entries.
+func (w *world) recorded() migrate.Step {
+	step := w.state.Decide(w.now, nil, false)
+	for _, e := range step.Entries {
+		w.record(e)
+	}
+	return step
+}
+
 func (w *world) record(e migrate.Entry) {
 	w.t.Helper()
 	e.Seq = w.state.Seq() + 1
